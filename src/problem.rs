@@ -1,0 +1,126 @@
+//! Problems: what could not be read or judged, with its place and a way out. A problem is never a finding, and any problem forbids exit code 0.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A half-open range of bytes, `start..end`, into one file's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// Spans `start..end`; offsets past 4 GiB are clamped, the loader refuses such files before.
+    #[must_use]
+    pub fn new(start: usize, end: usize) -> Self {
+        let clamp = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self { start: clamp(start), end: clamp(end.max(start)) }
+    }
+}
+
+/// The text of one input file under the name that reports print: relative to the project, `/` between its parts.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Name for reports.
+    pub name: String,
+    /// Decoded text, a byte order mark taken off.
+    pub text: String,
+}
+
+impl SourceFile {
+    /// One-based line and column (in characters) of a byte offset.
+    #[must_use]
+    pub fn line_column(&self, offset: u32) -> (usize, usize) {
+        let offset = (offset as usize).min(self.text.len());
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        let column = before.get(line_start..).map_or(0, |s| s.chars().count()) + 1;
+        (line, column)
+    }
+
+    /// The text under a span; empty when the span does not fit.
+    #[must_use]
+    pub fn slice(&self, span: Span) -> &str {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or("")
+    }
+}
+
+/// A place in a file and what to say about it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// The bytes.
+    pub span: Span,
+    /// The label under the bytes; may be empty.
+    pub label: String,
+}
+
+impl Place {
+    /// A labelled place.
+    pub fn new(file: &Arc<SourceFile>, span: Span, label: impl Into<String>) -> Self {
+        Self { file: Arc::clone(file), span, label: label.into() }
+    }
+}
+
+/// Something that stops a verdict: unreadable input, a bad policy, a reference to nothing.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Stage and name: `load/duplicate-key`, `validate/unknown-key`, `graph/unknown-node` …
+    pub code: &'static str,
+    /// What is wrong: lower case, no final period, names in backticks.
+    pub message: String,
+    /// Where: the first place is the primary one; empty when no file is concerned.
+    pub places: Vec<Place>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem without a place yet.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), places: Vec::new(), help: None }
+    }
+
+    /// Adds a place; the first one added is the primary.
+    #[must_use]
+    pub fn at(mut self, file: &Arc<SourceFile>, span: Span, label: impl Into<String>) -> Self {
+        self.places.push(Place::new(file, span, label));
+        self
+    }
+
+    /// Adds the way out.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Order of reports: by file, then place, then code and message.
+    #[must_use]
+    pub fn sort_key(&self) -> (String, u32, &'static str, String) {
+        let (name, start) = self.places.first().map_or((String::new(), 0), |p| (p.file.name.clone(), p.span.start));
+        (name, start, self.code, self.message.clone())
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The nearest of `candidates` to `word`, when it is near enough to be a slip.
+#[must_use]
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|c| (strsim::damerau_levenshtein(word, c), c))
+        .filter(|(distance, c)| *distance <= 1 + word.len().max(c.len()) / 4)
+        .min_by_key(|(distance, c)| (*distance, *c))
+        .map(|(_, c)| c)
+}
