@@ -1,0 +1,282 @@
+//! The pipeline on one screen: validate, graph, propagate, judge, finding. Reading files happens before it and printing after it.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use crate::declare::Declarations;
+use crate::facts::{Environment, FactBase, is_web_address};
+use crate::finding::{Finding, findings};
+use crate::graph;
+use crate::judge::{self, Judge, Policies};
+use crate::load::{self, Document, Limits, Value};
+use crate::packs::{Library, Selection};
+use crate::problem::{Problem, SourceFile};
+use crate::propagate::{DEFAULT_VARIANT_CAP, propagate};
+use crate::validate::{self, SchemaName};
+use crate::vocabulary::Vocabulary;
+
+/// The documents of one project, and where it lies.
+#[derive(Debug, Default)]
+pub struct Project {
+    /// Folder that paths in the files are relative to; none for standard input.
+    pub root: Option<PathBuf>,
+    /// `flowgate.yaml`.
+    pub file: Option<Document>,
+    /// Workflow files.
+    pub workflows: Vec<Document>,
+    /// `flowgate.waivers.yaml`.
+    pub waivers: Option<Document>,
+    /// Files that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// How to check.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The date of judging, when the project file names none.
+    pub today: Date,
+    /// The date of judging, before the project file's.
+    pub as_of: Option<Date>,
+    /// Packs; those of the project file are added.
+    pub selection: Selection,
+    /// Honour waivers.
+    pub waivers: bool,
+    /// Variants of one datum a flow keeps apart.
+    pub variant_cap: usize,
+    /// Ask only policies whose scope can match.
+    pub slicing: bool,
+}
+
+impl Options {
+    /// The defaults, on a date: the library has no clock.
+    #[must_use]
+    pub fn on(today: Date) -> Self {
+        Self { today, as_of: None, selection: Selection::default(), waivers: true, variant_cap: DEFAULT_VARIANT_CAP, slicing: true }
+    }
+}
+
+/// What was checked.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// Date of judging.
+    pub as_of: String,
+    /// Workflow ids.
+    pub workflows: Vec<String>,
+    /// Declared nodes, copies left out.
+    pub nodes: usize,
+    /// Declared flows, implied ones left out.
+    pub flows: usize,
+    /// Implied flows.
+    pub implied_flows: usize,
+    /// Enabled packs.
+    pub packs: Vec<String>,
+    /// Rules asked.
+    pub rules: usize,
+}
+
+/// The result of a check.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// What was checked.
+    pub checked: Checked,
+    /// Findings that count, most important first.
+    pub findings: Vec<Finding>,
+    /// Findings a valid waiver covers.
+    pub waived: Vec<Finding>,
+    /// What could not be read or judged; any of them forbids exit code 0.
+    pub problems: Vec<Problem>,
+    /// What a reader should know; none of them changes the exit code.
+    pub notices: Vec<Problem>,
+}
+
+impl Project {
+    /// Reads a project from disk: the nearest project file at or above `start`, and every workflow file below it, or only those `start` names.
+    #[must_use]
+    pub fn read(start: &Path, limits: &Limits) -> Self {
+        match load::find_project(start) {
+            Ok(mut files) => {
+                if let Ok(only) = start.canonicalize() {
+                    if !only.is_dir() {
+                        files.flows = vec![only];
+                    } else if only != files.root {
+                        files.flows.retain(|f| f.starts_with(&only));
+                    }
+                }
+                Self::read_files(files.root, files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits)
+            }
+            Err(problem) => Self { problems: vec![problem], ..Self::default() },
+        }
+    }
+
+    /// Reads exactly these files.
+    #[must_use]
+    pub fn read_files(root: PathBuf, file: Option<&Path>, waivers: Option<&Path>, flows: &[PathBuf], limits: &Limits) -> Self {
+        let mut project = Self::default();
+        let keep = |result: Result<Document, Problem>, problems: &mut Vec<Problem>| match result {
+            Ok(document) => Some(document),
+            Err(problem) => {
+                problems.push(problem);
+                None
+            }
+        };
+        project.file = file.and_then(|f| keep(load::read(f, &root, limits), &mut project.problems));
+        project.waivers = waivers.and_then(|f| keep(load::read(f, &root, limits), &mut project.problems));
+        for result in load::read_all(flows, &root, limits) {
+            project.workflows.extend(keep(result, &mut project.problems));
+        }
+        project.root = Some(root);
+        project
+    }
+
+    /// The packs the project file names, private ones by path.
+    fn packs(&self, problems: &mut Vec<Problem>) -> (Vec<String>, Vec<PathBuf>) {
+        let named = self.file.as_ref().and_then(|f| f.root().get("packs"));
+        let (mut packs, mut private) = (Vec::new(), Vec::new());
+        for value in named.into_iter().flat_map(Value::items) {
+            let name = value.as_str().unwrap_or_default();
+            if !name.starts_with('.') {
+                packs.push(name.to_owned());
+            } else if let Some(root) = &self.root {
+                private.push(root.join(name));
+            } else if let Some(file) = &self.file {
+                problems.push(
+                    Problem::new("packs/no-root", "a private pack is named by a path, and standard input has none")
+                        .at(file.file(), value.span(), "relative to the project file")
+                        .help("name the folder with `--packs`"),
+                );
+            }
+        }
+        (packs, private)
+    }
+
+    /// The files evidence and agreements refer to, as far as they exist below the root. Nothing else is looked at.
+    fn files(&self) -> BTreeSet<String> {
+        let Some(root) = &self.root else { return BTreeSet::new() };
+        let documents = self.file.iter().chain(&self.workflows);
+        let sections = documents.flat_map(|d| ["evidence", "agreements"].into_iter().filter_map(|s| d.root().get(s)));
+        let entries = sections.flat_map(Value::entries).flat_map(|(_, e)| ["uri", "document"].into_iter().filter_map(move |k| e.get(k)));
+        let inside = |uri: &&str| !is_web_address(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        entries.filter_map(Value::as_str).filter(inside).filter(|uri| root.join(uri).is_file()).map(str::to_owned).collect()
+    }
+
+    /// The project's own permits, which replace the base for `receive`.
+    fn permits(&self, problems: &mut Vec<Problem>) -> Option<Arc<SourceFile>> {
+        let file = self.file.as_ref()?;
+        let value = file.root().get("permit")?;
+        let name = value.as_str()?;
+        let text = self.root.as_ref().map(|root| std::fs::read_to_string(root.join(name)));
+        match text {
+            Some(Ok(text)) => Some(Arc::new(SourceFile { name: name.to_owned(), text })),
+            _ => {
+                problems.push(
+                    Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`"))
+                        .at(file.file(), value.span(), "named here")
+                        .help("the path is relative to the project file"),
+                );
+                // Without its own list the project would fall back to a base that permits everything: nothing is permitted instead.
+                Some(Arc::new(SourceFile { name: name.to_owned(), text: String::new() }))
+            }
+        }
+    }
+}
+
+/// Checks a project: the stages in order. A problem in one place never hides the findings of the others.
+#[must_use]
+pub fn check(project: &Project, options: &Options) -> Report {
+    let mut problems = project.problems.clone();
+    let mut selection = options.selection.clone();
+    let (packs, private) = project.packs(&mut problems);
+    selection.packs.extend(packs);
+    selection.private.extend(private);
+    let (library, more) = Library::load(&selection);
+    problems.extend(more);
+    let permits = project.permits(&mut problems);
+    let mut report = match judge::with_room(|| judged(project, options, &library, permits.as_ref(), &mut problems)) {
+        Ok(Ok(report)) => report,
+        Ok(Err(problem)) | Err(problem) => {
+            problems.push(problem);
+            Report::default()
+        }
+    };
+    problems.sort_by_cached_key(Problem::sort_key);
+    problems.dedup_by_key(|p| p.sort_key());
+    report.problems = problems;
+    report
+}
+
+fn judged(
+    project: &Project,
+    options: &Options,
+    library: &Library,
+    permits: Option<&Arc<SourceFile>>,
+    problems: &mut Vec<Problem>,
+) -> Result<Report, Problem> {
+    let vocabulary = Vocabulary::load().map_err(|e| Problem::new("judge/bad-schema", format!("the Cedar schema does not parse: {e}")))?;
+
+    problems.extend(project.file.iter().flat_map(|f| validate::against(SchemaName::Project, f)));
+    problems.extend(project.waivers.iter().flat_map(|f| validate::against(SchemaName::Waivers, f)));
+    problems.extend(validate::all_against(SchemaName::Flow, &project.workflows.iter().collect::<Vec<_>>()));
+
+    let declarations =
+        Declarations { project: project.file.as_ref(), workflows: project.workflows.iter().collect(), waivers: project.waivers.as_ref() };
+    let (graph, more) = graph::build(declarations, library, &vocabulary);
+    problems.extend(more);
+
+    let policies = Policies::load(library, &vocabulary, permits, problems)?;
+    let environment = Environment { as_of: as_of(project, options), files: project.files() };
+    let base = FactBase { graph: &graph, vocabulary: &vocabulary, mentioned: &policies.mentioned, environment: &environment };
+    let judge = Judge { base: &base, policies: &policies, slicing: options.slicing };
+
+    // Labels that depend on what leaves a step are asked for after a first round without them; they change labels only, never classes.
+    let (mut labelling, more) = judge.labels(None, options.variant_cap);
+    problems.extend(more);
+    if judge.labels_need_propagation() {
+        let first = propagate(&graph, &labelling);
+        let (second, more) = judge.labels(Some(&first), options.variant_cap);
+        labelling = second;
+        problems.extend(more);
+    }
+    let mut propagation = propagate(&graph, &labelling);
+
+    let (verdicts, more) = judge.verdicts(&propagation);
+    problems.extend(more);
+    let rules = library.rules.iter().filter(|r| r.enabled).count();
+    let checked = checked(&graph, library, &environment, rules);
+    let notices = notices(&graph, &propagation, options.variant_cap);
+    let found = findings(&judge, &mut propagation, verdicts, options.waivers);
+    Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
+}
+
+fn as_of(project: &Project, options: &Options) -> Date {
+    let stated = project.file.as_ref().and_then(|f| f.root().get("as_of")?.as_str()?.parse().ok());
+    options.as_of.or(stated).unwrap_or(options.today)
+}
+
+fn checked(graph: &graph::FlowGraph<'_>, library: &Library, environment: &Environment, rules: usize) -> Checked {
+    Checked {
+        as_of: environment.as_of.to_string(),
+        workflows: graph.workflows.rows().iter().map(|w| w.id.to_owned()).collect(),
+        nodes: graph.nodes.rows().iter().filter(|n| !n.implied()).count(),
+        flows: graph.edges.rows().iter().filter(|e| !e.implied).count(),
+        implied_flows: graph.edges.rows().iter().filter(|e| e.implied).count(),
+        packs: library.enabled_packs().map(str::to_owned).collect(),
+        rules,
+    }
+}
+
+/// Says where the variant cap was reached: findings there may be more than exact tracking would give, never fewer.
+fn notices(graph: &graph::FlowGraph<'_>, propagation: &crate::propagate::Propagation<'_, '_>, cap: usize) -> Vec<Problem> {
+    let widened = propagation.widened.iter().map(|(edge, item)| {
+        let edge = &graph.edges[*edge];
+        Problem::new("propagate/variant-cap", format!("`{}` reaches this flow in more than {cap} variants", propagation.datum_name(*item)))
+            .at(edge.document.file(), edge.span, "from here on its labels are a range")
+            .help("findings may be too many here, never too few; raise `--variant-cap`, or split the step that makes so many alternatives")
+    });
+    let mut notices: Vec<Problem> = widened.collect();
+    notices.sort_by_cached_key(Problem::sort_key);
+    notices.dedup_by_key(|p| p.sort_key());
+    notices
+}

@@ -1,0 +1,98 @@
+//! One cause, one headline: findings that yield to another at the same place become its relatives, and what a copy repeats is folded into the
+//! flow that filled it.
+
+use super::{Finding, SubjectNames};
+use crate::judge::Judge;
+
+/// A place: workflow, subject and contract.
+type Key = (Option<String>, SubjectNames, Option<String>);
+
+pub(super) fn fold(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let findings = fold_yielding(judge, findings);
+    fold_repeats(findings)
+}
+
+fn key(finding: &Finding) -> Key {
+    (finding.workflow.clone(), finding.subject.clone(), finding.contract.clone())
+}
+
+fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let yields_to = |finding: &Finding| {
+        let policy = judge.policies.table.iter().map(|(_, p)| p).find(|p| p.id == finding.rule && p.span == finding.policy.place.span)?;
+        policy.yields_to.clone()
+    };
+    let headline = |finding: &Finding| -> Option<usize> {
+        let wanted = yields_to(finding)?;
+        findings.iter().position(|other| {
+            let named = other.rule == wanted || other.rule.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'));
+            // A headline must speak about the same data, or a datum would lose its only finding.
+            let same = key(other).0 == key(finding).0 && other.subject == finding.subject;
+            let contract = other.contract == finding.contract || finding.contract.is_none();
+            let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name && o.form == d.form));
+            named && same && contract && data && other.undeclared.is_empty() && other.severity >= finding.severity && yields_to(other).is_none_or(|w| w != finding.rule)
+        })
+    };
+    let headlines: Vec<Option<usize>> = findings.iter().map(headline).collect();
+    let mut kept: Vec<Option<Finding>> = findings.iter().cloned().map(Some).collect();
+    for (n, finding) in findings.iter().enumerate() {
+        // A chain of yields ends at the first finding that stays.
+        let mut at = headlines.get(n).copied().flatten();
+        for _ in 0..findings.len() {
+            match at.and_then(|a| headlines.get(a).copied().flatten()) {
+                Some(next) => at = Some(next),
+                None => break,
+            }
+        }
+        if let Some(at) = at.filter(|at| *at != n) {
+            if let Some(Some(head)) = kept.get_mut(at) {
+                head.also.push(finding.rule.clone());
+                head.also.sort();
+                head.also.dedup();
+                if let Some(slot) = kept.get_mut(n) {
+                    *slot = None;
+                }
+            }
+        }
+    }
+    kept.into_iter().flatten().collect()
+}
+
+/// A copy or provider-side log gets what its node got: where the node's own finding says so already, the copy's is a repeat.
+fn fold_repeats(findings: Vec<Finding>) -> Vec<Finding> {
+    let cause = |finding: &Finding| -> Option<usize> {
+        let copied = match &finding.subject {
+            SubjectNames::Flow { from, implied: true, .. } => from.clone(),
+            SubjectNames::Node(node) => node.rsplit_once('.')?.0.to_owned(),
+            _ => return None,
+        };
+        findings.iter().position(|other| {
+            let there = match &other.subject {
+                SubjectNames::Flow { to, implied: false, .. } => *to == copied,
+                SubjectNames::Node(node) => *node == copied,
+                _ => false,
+            };
+            let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name));
+            there && data && other.rule == finding.rule && other.workflow == finding.workflow && other.contract == finding.contract
+                && other.undeclared.is_empty() == finding.undeclared.is_empty()
+        })
+    };
+    let causes: Vec<Option<usize>> = findings.iter().map(cause).collect();
+    let mut kept: Vec<Option<Finding>> = findings.iter().cloned().map(Some).collect();
+    for (n, finding) in findings.iter().enumerate() {
+        let Some(at) = causes.get(n).copied().flatten().filter(|at| *at != n && causes.get(*at).copied().flatten().is_none()) else { continue };
+        let name = match &finding.subject {
+            SubjectNames::Flow { to, .. } => to.clone(),
+            SubjectNames::Node(node) => node.clone(),
+            _ => continue,
+        };
+        if let Some(Some(head)) = kept.get_mut(at) {
+            head.repeats.push(name);
+            head.repeats.sort();
+            head.repeats.dedup();
+            if let Some(slot) = kept.get_mut(n) {
+                *slot = None;
+            }
+        }
+    }
+    kept.into_iter().flatten().collect()
+}

@@ -1,0 +1,200 @@
+//! Verdicts made readable: one finding per rule and place, its data, spans, path and clause, with waivers and changed severities applied, in
+//! a fixed order. Never touches the terminal.
+
+mod build;
+mod fold;
+mod waivers;
+
+use std::collections::BTreeMap;
+
+use crate::judge::{Judge, Reason, Severity, Verdict};
+use crate::problem::Place;
+use crate::propagate::Propagation;
+
+pub use self::build::fingerprint;
+
+/// A verdict made readable.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// `pack/name`, with `.code` where the rule has several.
+    pub rule: String,
+    /// Severity, after the project's changes.
+    pub severity: Severity,
+    /// The severity the rule has, and why the project changed it.
+    pub changed: Option<(Severity, String)>,
+    /// The facts that are missing; empty for a violation.
+    pub undeclared: Vec<UndeclaredFact>,
+    /// The rule in one line.
+    pub title: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+    /// Why: law, contract or framework.
+    pub citation: String,
+    /// The workflow it belongs to.
+    pub workflow: Option<String>,
+    /// What it is about, in names.
+    pub subject: SubjectNames,
+    /// The contract being honoured.
+    pub contract: Option<String>,
+    /// The primary place.
+    pub primary: Place,
+    /// Other places: where the datum enters, the recipient, the agreement.
+    pub related: Vec<Place>,
+    /// The data concerned, sorted.
+    pub data: Vec<DatumNames>,
+    /// The shortest way of the first datum, from its origin.
+    pub path: Vec<PathStep>,
+    /// The policy and what decided in it.
+    pub policy: PolicyClause,
+    /// Rules that needed the missing fact.
+    pub needed_by: Vec<String>,
+    /// Rules that fired at the same place for the same cause and yield to this one.
+    pub also: Vec<String>,
+    /// Implied places at which the same rule fired: copies and provider-side logs.
+    pub repeats: Vec<String>,
+    /// Made of names: rule, workflow, ends of the flow, contract.
+    pub fingerprint: String,
+    /// The waiver that covers it.
+    pub waiver: Option<WaiverNames>,
+}
+
+/// A missing fact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UndeclaredFact {
+    /// The key to declare.
+    pub fact: String,
+    /// What lacks it.
+    pub holder: String,
+    /// Another fact that would decide it.
+    pub needs: Option<String>,
+}
+
+/// What a finding is about, in names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SubjectNames {
+    /// A flow.
+    Flow {
+        /// The node it leaves.
+        from: String,
+        /// The node it enters.
+        to: String,
+        /// Nobody wrote it: a copy or a provider-side log.
+        implied: bool,
+    },
+    /// A node.
+    Node(String),
+    /// A workflow.
+    Workflow(String),
+    /// An agreement, evidence, decision, waiver …: the word and the name.
+    Declared(&'static str, String),
+}
+
+/// A datum concerned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DatumNames {
+    /// `source.field`.
+    pub name: String,
+    /// The name it travels under here.
+    pub form: String,
+    /// Its surface.
+    pub surface: String,
+    /// Made of names, for this datum alone.
+    pub fingerprint: String,
+}
+
+/// One stop on the way of a datum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathStep {
+    /// The node.
+    pub node: String,
+    /// The name the datum leaves it under.
+    pub form: String,
+    /// Labels and classes when it leaves, most specific only.
+    pub labels: Vec<String>,
+    /// Gained since the stop before.
+    pub gained: Vec<String>,
+    /// Lost since the stop before.
+    pub lost: Vec<String>,
+}
+
+/// The policy and what decided in it.
+#[derive(Clone, Debug)]
+pub struct PolicyClause {
+    /// The policy's text.
+    pub place: Place,
+    /// One-based line of the policy.
+    pub line: usize,
+    /// The atoms that decided, with what they saw.
+    pub reasons: Vec<Reason>,
+}
+
+/// The waiver that covers a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaiverNames {
+    /// Why it was accepted.
+    pub reason: String,
+    /// Who accepted it.
+    pub approver: String,
+    /// When it ends.
+    pub expires: String,
+    /// Place in the waivers file: one-based line.
+    pub line: usize,
+}
+
+/// Findings that count, and findings a valid waiver covers.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Those that count.
+    pub open: Vec<Finding>,
+    /// Those a waiver covers.
+    pub waived: Vec<Finding>,
+}
+
+/// Makes findings of verdicts.
+#[must_use]
+pub fn findings<'g, 'd>(judge: &Judge<'_, 'g, 'd>, propagation: &mut Propagation<'g, 'd>, verdicts: Vec<Verdict<'d>>, honour_waivers: bool) -> Findings {
+    let (open, waived) = waivers::split(judge, propagation, verdicts, honour_waivers);
+    let changes = severity_changes(judge);
+    let mut open = build::build(judge, propagation, open);
+    for finding in &mut open {
+        let rule = finding.rule.split('.').next().unwrap_or_default();
+        if let Some((severity, reason)) = changes.get(finding.rule.as_str()).or_else(|| changes.get(rule)) {
+            finding.changed = Some((finding.severity, reason.clone()));
+            finding.severity = *severity;
+        }
+    }
+    let mut open = fold::fold(judge, open);
+    sort(&mut open);
+    let mut covered = Vec::new();
+    for (waiver, verdicts) in waived {
+        for mut finding in build::build(judge, propagation, verdicts) {
+            finding.waiver = Some(waiver.clone());
+            covered.push(finding);
+        }
+    }
+    sort(&mut covered);
+    Findings { open, waived: covered }
+}
+
+/// Most important first; then by place, so that a reader goes through a file once.
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by_cached_key(|f| {
+        let place = (f.primary.file.name.clone(), f.primary.span.start);
+        let first = f.data.first().map(|d| d.name.clone());
+        (std::cmp::Reverse(f.severity), place, f.rule.clone(), f.contract.clone(), first, f.fingerprint.clone())
+    });
+}
+
+/// The project's changed severities: rule to severity and reason.
+fn severity_changes<'d>(judge: &Judge<'_, '_, 'd>) -> BTreeMap<&'d str, (Severity, String)> {
+    let section = judge.base.graph.declarations.project_section("severity");
+    let entries = section.into_iter().flat_map(crate::load::Value::entries);
+    entries
+        .filter_map(|(rule, change)| {
+            let level = Severity::of(change.get("level")?.as_str()?)?;
+            Some((rule, (level, change.get("reason")?.as_str()?.to_owned())))
+        })
+        .collect()
+}

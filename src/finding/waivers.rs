@@ -1,0 +1,63 @@
+//! Waivers: accepted violations. One that is expired, incomplete or not allowed is a finding of its own and covers nothing.
+
+use crate::declare::Declared;
+use crate::graph::FlowGraph;
+use crate::judge::{Judge, Subject, Verdict};
+use crate::load::Value;
+use crate::propagate::Propagation;
+
+use super::WaiverNames;
+
+/// Verdicts, with those each valid waiver covers set apart.
+type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>);
+
+pub(super) fn split<'d>(judge: &Judge<'_, '_, 'd>, propagation: &Propagation<'_, 'd>, verdicts: Vec<Verdict<'d>>, honour: bool) -> Split<'d> {
+    let graph = judge.base.graph;
+    let Some(document) = graph.declarations.waivers.filter(|_| honour) else { return (verdicts, Vec::new()) };
+    let items: Vec<Value<'d>> = document.root().get("waivers").into_iter().flat_map(Value::items).collect();
+    let refused: Vec<usize> = verdicts
+        .iter()
+        .filter_map(|v| match &v.subject {
+            Subject::Declared { noun: "waiver", declared, .. } => items.iter().position(|i| i.span() == declared.value.span()),
+            _ => None,
+        })
+        .collect();
+    let mut open = Vec::new();
+    let mut covered: Vec<(WaiverNames, Vec<Verdict<'d>>)> = Vec::new();
+    let valid: Vec<Declared<'d>> =
+        items.iter().enumerate().filter(|(n, _)| !refused.contains(n)).map(|(_, value)| Declared { document, value: *value }).collect();
+    covered.extend(valid.iter().map(|w| (names(*w), Vec::new())));
+    for verdict in verdicts {
+        match valid.iter().position(|w| covers(judge, graph, propagation, *w, &verdict)).and_then(|n| covered.get_mut(n)) {
+            Some((_, list)) => list.push(verdict),
+            None => open.push(verdict),
+        }
+    }
+    covered.retain(|(_, list)| !list.is_empty());
+    (open, covered)
+}
+
+fn names(waiver: Declared<'_>) -> WaiverNames {
+    let text = |key: &str| waiver.text(key).unwrap_or_default().to_owned();
+    let line = waiver.document.file().line_column(waiver.value.span().start).0;
+    WaiverNames { reason: text("reason"), approver: text("approver"), expires: text("expires"), line }
+}
+
+/// Does a waiver name this rule, workflow, place and datum? What it does not name it does not cover; a wildcard is written out.
+fn covers(judge: &Judge<'_, '_, '_>, graph: &FlowGraph<'_>, propagation: &Propagation<'_, '_>, waiver: Declared<'_>, verdict: &Verdict<'_>) -> bool {
+    let policy = &judge.policies.table[verdict.policy];
+    let is = |key: &str, name: &str| waiver.text(key).is_some_and(|w| w == "*" || w == name);
+    let rule = waiver.text("rule").is_some_and(|r| r == policy.rule || r == policy.id);
+    let workflow = verdict.workflow.map_or_else(|| waiver.text("workflow") == Some("*"), |w| is("workflow", graph.workflows[w].id));
+    let place = match &verdict.subject {
+        Subject::Flow(edge) => {
+            let edge = &graph.edges[*edge];
+            is("from", &graph.nodes[edge.from].id) && is("to", &graph.nodes[edge.to].id)
+        }
+        Subject::Node(node) => is("node", &graph.nodes[*node].id),
+        Subject::Workflow(_) => true,
+        Subject::Declared { noun, name, .. } => *noun != "waiver" && is("node", name),
+    };
+    let datum = verdict.datum.map_or_else(|| waiver.text("datum") == Some("*"), |(item, _)| is("datum", &propagation.datum_name(item)));
+    policy.waivable && rule && workflow && place && datum
+}

@@ -1,0 +1,157 @@
+//! Where a node's fact comes from: the node, its host, the provider profile it names, the node it is a copy of, the project's defaults. A fact
+//! nobody states is missing, never a default that passes.
+
+use super::{FlowGraph, NodeId};
+use crate::load::Value;
+use crate::packs::Profile;
+
+/// A fact looked up.
+#[derive(Clone, Copy, Debug)]
+pub enum Fact<'d> {
+    /// Somebody states it.
+    Stated {
+        /// The value, as written.
+        value: Value<'d>,
+        /// Who states it.
+        source: FactSource<'d>,
+    },
+    /// Nobody does.
+    Missing {
+        /// The other fact that would decide it, where a profile says so.
+        needs: Option<&'d str>,
+    },
+}
+
+/// Who states a fact.
+#[derive(Clone, Copy, Debug)]
+pub enum FactSource<'d> {
+    /// The team, on the node.
+    Node,
+    /// The team, on the node it runs inside.
+    Host,
+    /// A provider profile: the entry with source, date and confidence.
+    Profile(&'d Profile, Value<'d>),
+    /// The team, under `defaults`.
+    Default,
+}
+
+impl<'d> Fact<'d> {
+    /// The value, when there is one.
+    #[must_use]
+    pub fn value(&self) -> Option<Value<'d>> {
+        match self {
+            Self::Stated { value, .. } => Some(*value),
+            Self::Missing { .. } => None,
+        }
+    }
+}
+
+/// Hosts and copies form chains; a chain longer than this is a loop.
+const MAX_CHAIN: usize = 16;
+
+impl<'d> FlowGraph<'d> {
+    /// A node's fact, from the strongest source that states it.
+    #[must_use]
+    pub fn fact(&self, node: NodeId, name: &str) -> Fact<'d> {
+        self.fact_in_chain(node, name, 0)
+    }
+
+    /// A node's fact as text.
+    #[must_use]
+    pub fn text_fact(&self, node: NodeId, name: &str) -> Option<&'d str> {
+        self.fact(node, name).value()?.as_str()
+    }
+
+    fn fact_in_chain(&self, id: NodeId, name: &str, depth: usize) -> Fact<'d> {
+        let node = &self.nodes[id];
+        let mut needs = None;
+        if let Some(value) = node.value.and_then(|v| v.get(name)).filter(|v| !v.is_null()) {
+            return Fact::Stated { value, source: FactSource::Node };
+        }
+        if depth > MAX_CHAIN {
+            return Fact::Missing { needs };
+        }
+        // A copy the provider keeps: its own dated facts; everything else is as on the endpoint.
+        if let (Some(entry), Some(of)) = (node.copy_facts.and_then(|f| f.get(name)), node.copy_of) {
+            match self.profile_fact(of, entry, depth) {
+                Fact::Stated { value, .. } => {
+                    let source = self.nodes[of].profile.map_or(FactSource::Node, |p| FactSource::Profile(p, entry));
+                    return Fact::Stated { value, source };
+                }
+                Fact::Missing { needs: because } => return Fact::Missing { needs: because },
+            }
+        }
+        if let Some(host) = node.host {
+            if let Fact::Stated { value, source } = self.fact_in_chain(host, name, depth + 1) {
+                let source = if matches!(source, FactSource::Node) { FactSource::Host } else { source };
+                return Fact::Stated { value, source };
+            }
+        }
+        if let Some(profile) = node.profile {
+            if let Some(entry) = profile.root().get("facts").and_then(|f| f.get(name)) {
+                match self.profile_fact(id, entry, depth) {
+                    Fact::Stated { value, .. } => return Fact::Stated { value, source: FactSource::Profile(profile, entry) },
+                    Fact::Missing { needs: because } => needs = because,
+                }
+            }
+            if name == "operator" {
+                if let Some(vendor) = profile.root().get("vendor") {
+                    return Fact::Stated { value: vendor, source: FactSource::Profile(profile, vendor) };
+                }
+            }
+        }
+        if let Some(of) = node.copy_of {
+            let fact = self.fact_in_chain(of, name, depth + 1);
+            if matches!(fact, Fact::Stated { .. }) {
+                return fact;
+            }
+        }
+        let defaults = self.declarations.project_section("defaults").and_then(|d| d.get(node.kind.word()));
+        match defaults.and_then(|d| d.get(name)) {
+            Some(value) => Fact::Stated { value, source: FactSource::Default },
+            None => Fact::Missing { needs },
+        }
+    }
+
+    /// A profile's fact: one value, or one that another fact of the node decides.
+    fn profile_fact(&self, node: NodeId, entry: Value<'d>, depth: usize) -> Fact<'d> {
+        let value = match entry.get("by").and_then(Value::as_str) {
+            None => entry.get("value"),
+            Some(by) => {
+                let key = self.fact_in_chain(node, by, depth + 1).value().and_then(Value::as_str);
+                match key {
+                    None => return Fact::Missing { needs: Some(by) },
+                    Some(key) => entry.get("values").and_then(|v| v.get(key)),
+                }
+            }
+        };
+        value.map_or(Fact::Missing { needs: None }, |value| Fact::Stated { value, source: FactSource::Node })
+    }
+
+    /// A flow's fact: the flow's own word, else the project's defaults for flows.
+    #[must_use]
+    pub fn flow_fact(&self, edge: super::EdgeId, name: &str) -> Option<Value<'d>> {
+        let own = self.edges[edge].value.and_then(|v| v.get(name));
+        own.or_else(|| self.declarations.project_section("defaults")?.get("flow")?.get(name))
+    }
+
+    /// The party that runs a node. A reviewer works for the party of the person, and a person for the project unless the file says otherwise.
+    #[must_use]
+    pub fn operator(&self, node: NodeId) -> Option<&str> {
+        let stated = self.text_fact(node, "operator");
+        let of_person = || {
+            let person = self.people.get(self.text_fact(node, "person")?)?;
+            person.text("party").or_else(|| self.self_party())
+        };
+        let name = stated.or_else(of_person)?;
+        // A profile of software that a team runs itself names `self` as its vendor.
+        let name = if name == "self" && !self.parties.contains_key(name) { self.self_party()? } else { name };
+        self.parties.get_key_value(name).map(|(id, _)| id.as_str())
+    }
+
+    /// Is the node run by the project itself? An operator nobody declared is not.
+    #[must_use]
+    pub fn is_self_run(&self, node: NodeId) -> bool {
+        self.operator(node).and_then(|o| self.parties.get(o)).is_some_and(super::Party::is_self)
+    }
+}

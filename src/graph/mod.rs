@@ -1,0 +1,224 @@
+//! Turns declarations and provider profiles into one flow graph with all names resolved; dangling references are reported here and nowhere
+//! else. Never knows what a class means.
+
+mod build;
+mod facts;
+mod references;
+
+use std::collections::BTreeMap;
+
+use petgraph::graph::DiGraph;
+
+use crate::declare::{Declarations, Declared, NodeKind};
+use crate::ids;
+use crate::load::{Document, Value};
+use crate::packs::{LabelId, Profile, Taxonomy};
+use crate::problem::Span;
+use crate::table::Table;
+
+pub use self::build::build;
+pub use self::facts::{Fact, FactSource};
+pub(crate) use self::references::outputs_of;
+
+ids! {
+    /// A node.
+    NodeId,
+    /// A flow.
+    EdgeId,
+    /// A workflow.
+    WorkflowId,
+    /// A field of a source.
+    FieldId,
+}
+
+/// The whole project as a graph.
+#[derive(Debug)]
+pub struct FlowGraph<'d> {
+    /// Nodes in order of workflow and id.
+    pub nodes: Table<NodeId, Node<'d>>,
+    /// Flows, declared and implied, in an order that no file order changes.
+    pub edges: Table<EdgeId, Edge<'d>>,
+    /// Workflows in order of their ids.
+    pub workflows: Table<WorkflowId, Workflow<'d>>,
+    /// Fields of sources.
+    pub fields: Table<FieldId, Field<'d>>,
+    /// Parties by id.
+    pub parties: BTreeMap<String, Party<'d>>,
+    /// People by id.
+    pub people: BTreeMap<&'d str, Declared<'d>>,
+    /// Agreements by id.
+    pub agreements: BTreeMap<&'d str, Declared<'d>>,
+    /// The taxonomy, with the workflows' case types.
+    pub taxonomy: Taxonomy,
+    /// The files.
+    pub declarations: Declarations<'d>,
+    /// The same nodes and flows for graph algorithms.
+    pub graph: DiGraph<NodeId, EdgeId>,
+}
+
+/// A workflow file.
+#[derive(Debug)]
+pub struct Workflow<'d> {
+    /// Its id.
+    pub id: &'d str,
+    /// The whole file.
+    pub document: &'d Document,
+    /// Its nodes by id.
+    pub nodes: BTreeMap<String, NodeId>,
+}
+
+/// Anything data can be at.
+#[derive(Debug)]
+pub struct Node<'d> {
+    /// Its id; a copy is `node.copy`.
+    pub id: String,
+    /// What it is.
+    pub kind: NodeKind,
+    /// The workflow that declares it; none for a shared node.
+    pub workflow: Option<WorkflowId>,
+    /// The file whose text reports show.
+    pub document: &'d Document,
+    /// What the team wrote; none for a copy the provider keeps.
+    pub value: Option<Value<'d>>,
+    /// The key that declares it, or that implies it.
+    pub span: Span,
+    /// The node this one is a copy of.
+    pub copy_of: Option<NodeId>,
+    /// What the profile says of this copy.
+    pub copy_facts: Option<Value<'d>>,
+    /// The provider profile it names.
+    pub profile: Option<&'d Profile>,
+    /// The node it runs inside.
+    pub host: Option<NodeId>,
+    /// Its fields, for a source.
+    pub fields: Vec<FieldId>,
+}
+
+impl Node<'_> {
+    /// Nobody wrote it as a node of its own.
+    #[must_use]
+    pub fn implied(&self) -> bool {
+        self.copy_of.is_some()
+    }
+}
+
+/// Which data a flow carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selected<'d> {
+    /// `fields: "*"`.
+    All,
+    /// Exactly these.
+    Named(Vec<Selector<'d>>),
+}
+
+/// One entry of `fields`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Selector<'d> {
+    /// The source, for `source.field`.
+    pub source: Option<&'d str>,
+    /// The name the datum travels under.
+    pub name: &'d str,
+    /// Where it is written.
+    pub span: Span,
+}
+
+/// A flow.
+#[derive(Debug)]
+pub struct Edge<'d> {
+    /// The node it leaves.
+    pub from: NodeId,
+    /// The node it enters.
+    pub to: NodeId,
+    /// The workflow whose flow it is.
+    pub workflow: WorkflowId,
+    /// The file.
+    pub document: &'d Document,
+    /// The entry under `flows`; none for an implied flow.
+    pub value: Option<Value<'d>>,
+    /// The entry, or the key of the node that implies it.
+    pub span: Span,
+    /// What crosses.
+    pub selected: Selected<'d>,
+    /// The named output it leaves by.
+    pub output: Option<&'d str>,
+    /// The named input it enters by.
+    pub input: &'d str,
+    /// The case types that take it; none: all.
+    pub case_types: Option<Vec<LabelId>>,
+    /// A copy, not a declared flow.
+    pub implied: bool,
+}
+
+/// The input of a flow that names none.
+pub const DEFAULT_PORT: &str = "default";
+
+/// A field of a source.
+#[derive(Debug)]
+pub struct Field<'d> {
+    /// Its source.
+    pub node: NodeId,
+    /// Its name.
+    pub name: &'d str,
+    /// `source.field`.
+    pub id: String,
+    /// What the team wrote.
+    pub value: Value<'d>,
+    /// Declared classes.
+    pub classes: Vec<LabelId>,
+    /// People write into it.
+    pub free_text: bool,
+    /// The surfaces it is on.
+    pub surfaces: Vec<&'d str>,
+    /// Classes a clean scan of it has ruled out.
+    pub scanned: Vec<LabelId>,
+}
+
+/// A party: declared, or the vendor of a profile some node names.
+#[derive(Clone, Copy, Debug)]
+pub struct Party<'d> {
+    /// What the team wrote.
+    pub declared: Option<Declared<'d>>,
+    /// Its relation to the project.
+    pub relation: &'d str,
+}
+
+impl Party<'_> {
+    /// The project itself, or its workforce.
+    #[must_use]
+    pub fn is_self(&self) -> bool {
+        matches!(self.relation, "self" | "workforce")
+    }
+}
+
+impl<'d> FlowGraph<'d> {
+    /// The party that is the project itself.
+    #[must_use]
+    pub fn self_party(&self) -> Option<&str> {
+        self.parties.iter().find(|(_, p)| p.relation == "self").map(|(id, _)| id.as_str())
+    }
+
+    /// The flows that leave a node.
+    pub fn leaving(&self, node: NodeId) -> impl Iterator<Item = EdgeId> + '_ {
+        self.edges.iter().filter(move |(_, e)| e.from == node).map(|(id, _)| id)
+    }
+
+    /// The workflows a node takes part in: its own, or those whose flows touch it.
+    #[must_use]
+    pub fn workflows_of(&self, node: NodeId) -> Vec<WorkflowId> {
+        if let Some(workflow) = self.nodes[node].workflow {
+            return vec![workflow];
+        }
+        let mut touched: Vec<WorkflowId> =
+            self.edges.iter().filter(|(_, e)| e.from == node || e.to == node).map(|(_, e)| e.workflow).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// The node a name means inside a workflow: its own, else a shared one.
+    #[must_use]
+    pub fn find_node(&self, workflow: Option<WorkflowId>, name: &str) -> Option<NodeId> {
+        let own = workflow.and_then(|w| self.workflows[w].nodes.get(name).copied());
+        own.or_else(|| self.nodes.iter().find(|(_, n)| n.workflow.is_none() && n.id == name).map(|(id, _)| id))
+    }
+}

@@ -1,0 +1,346 @@
+//! Holds every name a declaration uses against what there is: fields on flows, nodes, parties, people, services, labels. Reports, and changes
+//! nothing.
+
+use std::collections::BTreeSet;
+
+use super::{Edge, EdgeId, FlowGraph, NodeId, Selected, WorkflowId};
+use crate::declare::NodeKind;
+use crate::load::{Document, Value};
+use crate::packs::{LabelKind, Library};
+use crate::problem::{Problem, Span, did_you_mean};
+use crate::table::Table;
+use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
+
+/// Adds a problem for every name that means nothing.
+pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocabulary, problems: &mut Vec<Problem>) {
+    let mut checker = Checker { graph, library, problems };
+    for id in graph.nodes.ids() {
+        let node = &graph.nodes[id];
+        if let Some(value) = node.value {
+            let at = At { document: node.document, workflow: node.workflow };
+            checker.record(at, value, vocabulary.entity(node.kind.entity()));
+            checker.step_type(id, value);
+            checker.effects(at, value);
+            checker.source_contracts(at, value);
+        }
+    }
+    checker.project(vocabulary);
+    for (id, workflow) in graph.workflows.iter() {
+        let at = At { document: workflow.document, workflow: Some(id) };
+        checker.record(at, workflow.document.root(), vocabulary.entity("Workflow"));
+        checker.evidence(at, workflow.document.root(), vocabulary);
+    }
+    checker.flows();
+}
+
+#[derive(Clone, Copy)]
+struct At<'d> {
+    document: &'d Document,
+    workflow: Option<WorkflowId>,
+}
+
+struct Checker<'c, 'd> {
+    graph: &'c FlowGraph<'d>,
+    library: &'c Library,
+    problems: &'c mut Vec<Problem>,
+}
+
+impl<'d> Checker<'_, 'd> {
+    fn project(&mut self, vocabulary: &Vocabulary) {
+        let Some(document) = self.graph.declarations.project else { return };
+        let at = At { document, workflow: None };
+        self.record(at, document.root(), vocabulary.entity("Project"));
+        for (section, entity) in [("parties", "Party"), ("agreements", "Agreement"), ("addressable", "Attestation"), ("qi_approvals", "Attestation")] {
+            for (_, value) in document.root().get(section).into_iter().flat_map(Value::entries) {
+                self.record(at, value, vocabulary.entity(entity));
+            }
+        }
+        for (_, person) in document.root().get("people").into_iter().flat_map(Value::entries) {
+            if let Some(party) = person.get("party") {
+                self.name_of(at, party, self.graph.parties.keys().map(String::as_str).collect(), "party", "graph/unknown-party");
+            }
+        }
+        for (_, value) in document.root().get("defaults").into_iter().flat_map(Value::entries) {
+            self.record(at, value, vocabulary.entity("Store"));
+        }
+        self.evidence(at, document.root(), vocabulary);
+        if self.graph.self_party().is_none() && document.root().get("parties").is_some() {
+            let span = document.root().get("parties").and_then(Value::key_span).unwrap_or_default();
+            self.problems.push(
+                Problem::new("graph/no-self", "no party has the relation `self`")
+                    .at(document.file(), span, "one of these is the project itself")
+                    .help("give the party that owns this project `relation: self`; without it nobody is inside"),
+            );
+        }
+    }
+
+    fn evidence(&mut self, at: At<'d>, root: Value<'d>, vocabulary: &Vocabulary) {
+        for (_, value) in root.get("evidence").into_iter().flat_map(Value::entries) {
+            self.record(at, value, vocabulary.entity("Evidence"));
+        }
+    }
+
+    fn record(&mut self, at: At<'d>, value: Value<'d>, attributes: &[Attribute]) {
+        for attribute in attributes.iter().filter(|a| !a.computed) {
+            if let Some(fact) = value.get(&attribute.name) {
+                self.fact(at, fact, &attribute.fact_type);
+            }
+        }
+    }
+
+    fn fact(&mut self, at: At<'d>, value: Value<'d>, fact_type: &FactType) {
+        match fact_type {
+            FactType::Set(element) => value.items().for_each(|item| self.fact(at, item, element)),
+            FactType::Record(attributes) => self.record(at, value, attributes),
+            FactType::Date if value.as_str() != Some("none") => self.date(at, value),
+            FactType::Entity(entity) => match entity.as_str() {
+                "Party" => self.name_of(at, value, self.graph.parties.keys().map(String::as_str).collect(), "party", "graph/unknown-party"),
+                "Agreement" => self.name_of(at, value, self.graph.agreements.keys().copied().collect(), "agreement", "graph/unknown-agreement"),
+                "Class" => self.label(at, value, LabelKind::Class),
+                "Label" => self.label(at, value, LabelKind::Label),
+                _ => {}
+            },
+            FactType::Name(NameKind::Person) => {
+                self.name_of(at, value, self.graph.people.keys().copied().collect(), "person", "graph/unknown-person");
+            }
+            FactType::Name(NameKind::Service) => self.service(at, value),
+            FactType::Name(NameKind::Node) if value.as_str() != Some("none") => {
+                let name = value.as_str().unwrap_or_default();
+                if self.graph.find_node(at.workflow, name).is_none() {
+                    let nodes = self.graph.nodes.rows().iter().filter(|n| n.workflow.is_none() || n.workflow == at.workflow);
+                    let names = nodes.map(|n| n.id.as_str()).collect();
+                    self.name_of(at, value, names, "node", "graph/unknown-node");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn date(&mut self, at: At<'d>, value: Value<'d>) {
+        if value.as_str().is_some_and(|text| text.parse::<jiff::civil::Date>().is_err()) {
+            self.problems.push(
+                Problem::new("graph/no-such-date", "this date is not in the calendar")
+                    .at(at.document.file(), value.span(), "no such day")
+                    .help("write YYYY-MM-DD"),
+            );
+        }
+    }
+
+    fn label(&mut self, at: At<'d>, value: Value<'d>, kind: LabelKind) {
+        let name = value.as_str().unwrap_or_default();
+        if self.graph.taxonomy.find(kind, name).is_none() {
+            self.problems.push(
+                Problem::new("graph/unknown-class", format!("there is no class `{name}`"))
+                    .at(at.document.file(), value.span(), "not in the taxonomy")
+                    .help(self.graph.taxonomy.suggest(kind, name)),
+            );
+        }
+    }
+
+    fn service(&mut self, at: At<'d>, value: Value<'d>) {
+        let name = value.as_str().unwrap_or_default();
+        if matches!(self.library.providers.get(name), Ok(None)) {
+            let services: Vec<&str> = self.library.providers.services().collect();
+            let near = did_you_mean(name, services.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            self.problems.push(
+                Problem::new("graph/unknown-service", format!("there is no provider profile `{name}`"))
+                    .at(at.document.file(), value.span(), "no such profile")
+                    .help(format!("{near}profiles: {}; a pack can bring its own under `providers/`", services.join(", "))),
+            );
+        }
+    }
+
+    fn name_of(&mut self, at: At<'d>, value: Value<'d>, known: Vec<&str>, noun: &str, code: &'static str) {
+        let Some(name) = value.as_str() else { return };
+        if known.contains(&name) {
+            return;
+        }
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("declare the {noun} in flowgate.yaml"),
+            None => format!("declare it, or name one of: {}", known.join(", ")),
+        };
+        self.problems.push(
+            Problem::new(code, format!("there is no {noun} `{name}`")).at(at.document.file(), value.span(), format!("no such {noun}")).help(help),
+        );
+    }
+
+    fn source_contracts(&mut self, at: At<'d>, value: Value<'d>) {
+        for contract in value.get("contracts").into_iter().flat_map(Value::items) {
+            self.name_of(at, contract, self.graph.agreements.keys().copied().collect(), "agreement", "graph/unknown-agreement");
+        }
+    }
+
+    fn step_type(&mut self, id: NodeId, value: Value<'d>) {
+        let node = &self.graph.nodes[id];
+        let Some(step_type) = value.get("type").filter(|_| node.kind == NodeKind::Step) else { return };
+        let name = step_type.as_str().unwrap_or_default();
+        let at = At { document: node.document, workflow: node.workflow };
+        if name == CUSTOM {
+            if value.get("outputs").is_none() {
+                self.problems.push(
+                    Problem::new("graph/custom-without-outputs", format!("the custom step `{}` has no `outputs`", node.id))
+                        .at(node.document.file(), node.span, "nothing would leave it")
+                        .help("write its effects under `outputs`, such as `default: [ { forward: \"*\" } ]`"),
+                );
+            }
+        } else if self.graph.taxonomy.step(name).is_none() {
+            let known = self.graph.taxonomy.steps().map(|(n, _)| n).chain([CUSTOM]).collect();
+            self.name_of(at, step_type, known, "step type", "graph/unknown-step-type");
+        }
+    }
+
+    /// Labels and classes that a node's own effects name.
+    fn effects(&mut self, at: At<'d>, value: Value<'d>) {
+        let mut todo: Vec<Value<'d>> = value.get("outputs").into_iter().flat_map(Value::entries).flat_map(|(_, v)| v.items()).collect();
+        while let Some(effect) = todo.pop() {
+            for key in ["add", "remove", "classes", "all", "any"] {
+                for item in effect.get(key).into_iter().flat_map(Value::items) {
+                    if item.as_str().is_some() { self.any_label(at, item) } else { todo.push(item) }
+                }
+            }
+            for key in ["when", "keep", "not", "else"] {
+                if let Some(inner) = effect.get(key) {
+                    if inner.as_str().is_some() { self.any_label(at, inner) } else { todo.push(inner) }
+                }
+            }
+        }
+    }
+
+    fn any_label(&mut self, at: At<'d>, value: Value<'d>) {
+        let name = value.as_str().unwrap_or_default();
+        if self.graph.taxonomy.find_any(name).is_none() {
+            self.label(at, value, LabelKind::Class);
+        }
+    }
+
+    /// Fields on flows: each must be something the node it leaves can hold.
+    fn flows(&mut self) {
+        let available = available_names(self.graph);
+        for (id, edge) in self.graph.edges.iter() {
+            self.ports(id, edge);
+            let Selected::Named(list) = &edge.selected else { continue };
+            if edge.implied {
+                continue;
+            }
+            let names = &available[edge.from];
+            for selector in list {
+                if names.everything || names.forms.contains(selector.name) {
+                    self.qualified(edge, selector.source, selector.span);
+                } else {
+                    self.no_such_field(edge, selector.name, selector.span, &names.forms);
+                }
+            }
+        }
+    }
+
+    fn qualified(&mut self, edge: &Edge<'d>, source: Option<&str>, span: Span) {
+        if let Some(source) = source.filter(|s| self.graph.find_node(Some(edge.workflow), s).is_none()) {
+            self.problems.push(
+                Problem::new("graph/unknown-node", format!("there is no node `{source}`"))
+                    .at(edge.document.file(), span, "no such source")
+                    .help("write `source.field`, or the field alone"),
+            );
+        }
+    }
+
+    fn no_such_field(&mut self, edge: &Edge<'d>, name: &str, span: Span, forms: &BTreeSet<&str>) {
+        let from = &self.graph.nodes[edge.from].id;
+        let known = forms.iter().copied().collect::<Vec<_>>();
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("no flow brings anything to `{from}` yet"),
+            None => format!("`{from}` can send: {}", known.join(", ")),
+        };
+        self.problems.push(
+            Problem::new("graph/unknown-field", format!("no field `{name}` leaves `{from}`"))
+                .at(edge.document.file(), span, "nothing of that name is there")
+                .help(help),
+        );
+    }
+
+    /// Named outputs and inputs must exist.
+    fn ports(&mut self, _id: EdgeId, edge: &Edge<'d>) {
+        let Some(output) = edge.output else { return };
+        let names = crate::propagate::output_names(self.graph, edge.from);
+        if !names.iter().any(|n| n == output) {
+            let span = edge.value.and_then(|v| v.get("output")).map(Value::span).unwrap_or(edge.span);
+            let from = &self.graph.nodes[edge.from].id;
+            self.problems.push(
+                Problem::new("graph/unknown-output", format!("`{from}` has no output `{output}`"))
+                    .at(edge.document.file(), span, "no such output")
+                    .help(format!("its outputs: {}", names.join(", "))),
+            );
+        }
+    }
+}
+
+/// The step type whose effects the team writes out.
+pub const CUSTOM: &str = "custom";
+
+/// The effect lists of a node: its own, else those of its step type.
+pub(crate) fn outputs_of<'g>(graph: &'g FlowGraph<'_>, node: NodeId) -> Option<Value<'g>> {
+    let declared = &graph.nodes[node];
+    let own = declared.value.filter(|_| matches!(declared.kind, NodeKind::Step | NodeKind::Endpoint)).and_then(|v| v.get("outputs"));
+    own.or_else(|| {
+        let step_type = declared.value.filter(|_| declared.kind == NodeKind::Step)?.get("type")?.as_str()?;
+        graph.taxonomy.step(step_type)?.outputs()
+    })
+}
+
+/// The names data can have where it leaves a node.
+#[derive(Clone, Default)]
+struct Names<'g> {
+    forms: BTreeSet<&'g str>,
+    everything: bool,
+}
+
+/// For every node, the names of what can leave it: a fixpoint over names alone.
+fn available_names<'g, 'd>(graph: &'g FlowGraph<'d>) -> Table<NodeId, Names<'g>> {
+    let mut available: Table<NodeId, Names<'g>> = graph.nodes.iter().map(|(id, _)| emitted_names(graph, id)).collect();
+    let forwards: Table<NodeId, bool> = graph.nodes.iter().map(|(id, _)| forwards(graph, id)).collect();
+    let mut incoming: Vec<EdgeId> = graph.edges.ids().filter(|e| forwards[graph.edges[*e].to]).collect();
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for id in &incoming {
+            let edge = &graph.edges[*id];
+            let from = available[edge.from].clone();
+            let to = &mut available[edge.to];
+            let before = (to.forms.len(), to.everything);
+            match &edge.selected {
+                Selected::All => {
+                    to.forms.extend(from.forms);
+                    to.everything |= from.everything;
+                }
+                // A name that is wrong here is reported here, and not again at every later flow.
+                Selected::Named(list) => to.forms.extend(list.iter().map(|s| s.name)),
+            }
+            changed |= before != (to.forms.len(), to.everything);
+        }
+        incoming.reverse();
+    }
+    available
+}
+
+fn emitted_names<'g, 'd>(graph: &'g FlowGraph<'d>, id: NodeId) -> Names<'g> {
+    let node = &graph.nodes[id];
+    let mut names = Names::default();
+    names.forms.extend(node.fields.iter().map(|f| graph.fields[*f].name));
+    match outputs_of(graph, id) {
+        Some(outputs) => {
+            let effects = outputs.entries().flat_map(|(_, effects)| effects.items());
+            names.forms.extend(effects.filter_map(|e| e.get("emit")?.as_str()));
+        }
+        None if node.kind == NodeKind::Endpoint => names.forms.extend(crate::propagate::ENDPOINT_OUTPUTS),
+        None => {}
+    }
+    names
+}
+
+fn forwards(graph: &FlowGraph<'_>, id: NodeId) -> bool {
+    match outputs_of(graph, id) {
+        Some(outputs) => outputs.entries().flat_map(|(_, effects)| effects.items()).any(|e| e.get("forward").is_some()),
+        None => graph.nodes[id].kind != NodeKind::Endpoint,
+    }
+}

@@ -1,0 +1,143 @@
+//! Who earns a label: every field at its source, and everything that leaves a node by an output. The answers are what propagation starts from.
+
+use rustc_hash::FxHashMap;
+
+use super::Judge;
+use super::ask::{Asker, Of, Question, QuestionId, RowId};
+use super::policies::Role;
+use crate::facts::{FactValue, Facts, Row};
+use crate::graph::{FieldId, NodeId};
+use crate::packs::{LabelId, LabelKind, LabelSet};
+use crate::problem::Problem;
+use crate::propagate::{Labelling, Propagation};
+use crate::table::Table;
+
+impl<'g, 'd> Judge<'_, 'g, 'd> {
+    /// Asks for the labels. `first` is a propagation without labels; what leaves each step is known from it.
+    #[must_use]
+    pub fn labels(&self, first: Option<&Propagation<'g, 'd>>, cap: usize) -> (Labelling, Vec<Problem>) {
+        let graph = self.base.graph;
+        let mut asking = Asking { judge: self, asker: Asker::new(self.policies, &graph.taxonomy, self.slicing), asked: Vec::new() };
+        asking.common_rows();
+        for field in graph.fields.ids() {
+            asking.field(field, first);
+        }
+        for node in graph.nodes.ids() {
+            asking.node(node, first);
+        }
+        let Asking { asker, asked, .. } = asking;
+        let (answers, problems) = asker.ask();
+        let mut fields: Table<FieldId, LabelSet> = graph.fields.ids().map(|_| LabelSet::default()).collect();
+        let mut nodes: FxHashMap<(NodeId, String, bool), LabelSet> = FxHashMap::default();
+        for (question, label, earner) in asked {
+            let earned = answers.get(question.0 as usize).is_some_and(|a| !a.fired.is_empty());
+            if !earned {
+                continue;
+            }
+            match earner {
+                Earner::Field(field) => fields[field].insert(label),
+                Earner::Node(node, output, covered) => nodes.entry((node, output, covered)).or_default().insert(label),
+            }
+        }
+        (Labelling { fields, nodes, cap }, problems)
+    }
+
+    /// Does some label depend on what leaves a step?
+    #[must_use]
+    pub fn labels_need_propagation(&self) -> bool {
+        let facts = ["leaves_with", "dropped_classes", "dropped_labels"];
+        self.policies.table.iter().any(|(_, p)| p.role == Role::Label && facts.iter().any(|f| p.clauses.attributes.contains(*f)))
+    }
+}
+
+enum Earner {
+    Field(FieldId),
+    Node(NodeId, String, bool),
+}
+
+struct Asking<'a, 'j, 'g, 'd> {
+    judge: &'a Judge<'j, 'g, 'd>,
+    asker: Asker<'a>,
+    asked: Vec<(QuestionId, LabelId, Earner)>,
+}
+
+impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
+    fn common_rows(&mut self) {
+        let base = self.judge.base;
+        self.asker.row(base.project());
+        for id in base.graph.parties.keys() {
+            base.party(id).map(|row| self.asker.row(row));
+        }
+        for id in base.graph.agreements.keys() {
+            base.agreement(id).map(|row| self.asker.row(row));
+        }
+    }
+
+    fn field(&mut self, field: FieldId, first: Option<&Propagation<'g, 'd>>) {
+        let base = self.judge.base;
+        let source = base.graph.fields[field].node;
+        let source_row = self.asker.row(base.node(source, first));
+        let row = base.field(field, &self.asker.reference(source_row));
+        let row = self.asker.row(row);
+        let context = |contract: Option<&str>| {
+            let mut facts = self.judge.label_context("", true);
+            facts.extend(contract.map(|c| ("contract".to_owned(), FactValue::Entity("Agreement".to_owned(), c.to_owned()))));
+            facts
+        };
+        let contracts: Vec<Option<&str>> = std::iter::once(None).chain(base.contracts(source).into_iter().map(Some)).collect();
+        for contract in contracts {
+            let of = if contract.is_some() { Of::Contract } else { Of::NoContract };
+            self.question(row, "Field", context(contract), of, |_| Earner::Field(field));
+        }
+    }
+
+    fn node(&mut self, node: NodeId, first: Option<&Propagation<'g, 'd>>) {
+        let base = self.judge.base;
+        let kind = base.graph.nodes[node].kind.entity();
+        if !self.asker.concerns("label", "Label", kind, false) {
+            return;
+        }
+        let row = self.asker.row(base.node(node, first));
+        for output in crate::propagate::output_names(base.graph, node) {
+            for covered in [true, false] {
+                let facts = self.judge.label_context(&output, covered);
+                self.question(row, kind, facts, Of::All, |_| Earner::Node(node, output.clone(), covered));
+            }
+        }
+    }
+
+    /// Asks about every label that some policy could give to such a thing.
+    fn question(&mut self, resource: RowId, kind: &'static str, facts: Facts, of: Of, earner: impl Fn(LabelId) -> Earner) {
+        let taxonomy = &self.judge.base.graph.taxonomy;
+        let candidates = self.asker.candidates("label", "Label", kind).to_vec();
+        let policies = candidates.into_iter().map(|id| &self.judge.policies.table[id]).filter(|p| p.role == Role::Label);
+        let named = policies.filter_map(|p| taxonomy.find(LabelKind::Label, &p.scope.principal.exactly.as_ref()?.1));
+        let mut labels: Vec<LabelId> = named.collect();
+        labels.sort_unstable();
+        labels.dedup();
+        let context = self.asker.context(facts);
+        for label in labels {
+            let name = taxonomy.entry(label).name.clone();
+            let principal = self.asker.row(Row { entity: "Label", id: Some(name), ..Row::default() });
+            let question = self.asker.question(Question { action: "label", principal, resource, context, of });
+            self.asked.push((question, label, earner(label)));
+        }
+    }
+}
+
+impl Judge<'_, '_, '_> {
+    fn label_context(&self, output: &str, covered: bool) -> Facts {
+        let mut facts = self.common_context();
+        facts.insert("output".to_owned(), FactValue::text(output));
+        facts.insert("covered".to_owned(), FactValue::Bool(covered));
+        facts
+    }
+
+    /// What every context holds.
+    pub(super) fn common_context(&self) -> Facts {
+        Facts::from([
+            ("as_of".to_owned(), FactValue::Date(self.base.environment.as_of.to_string())),
+            ("project".to_owned(), FactValue::Entity("Project".to_owned(), "project".to_owned())),
+        ])
+    }
+}

@@ -1,0 +1,472 @@
+//! Policies: parsed one file at a time, strictly validated, indexed by what their scope can match. A policy that could be skipped at run time
+//! is refused here, with its line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use cedar_policy::{Effect, PolicySet, Schema, ValidationMode, Validator, pst};
+
+use super::clauses::{self, Clauses};
+use super::guard;
+use crate::ids;
+use crate::packs::{LabelId, LabelKind, LabelSet, Library, Taxonomy};
+use crate::problem::{Problem, SourceFile, Span, did_you_mean};
+use crate::table::Table;
+use crate::vocabulary::{NAMESPACE, Vocabulary};
+
+ids! {
+    /// A policy.
+    PolicyId,
+}
+
+/// Severity of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Information.
+    Note,
+    /// Judgment, a voluntary framework, a duty without a number.
+    Warning,
+    /// The text of a law or contract, and the facts decide it.
+    Error,
+}
+
+impl Severity {
+    /// The word in files and reports.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    /// The severity of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        [Self::Note, Self::Warning, Self::Error].into_iter().find(|s| s.word() == word)
+    }
+}
+
+/// A text with placeholders.
+#[derive(Clone, Debug, Default)]
+pub struct Template {
+    /// The text as written.
+    pub text: String,
+    /// Placeholders that are Cedar expressions, with their parsed form.
+    pub expressions: Vec<(String, Arc<cedar_policy::Expression>)>,
+}
+
+/// What a policy is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A rule's `forbid`.
+    Rule,
+    /// A pack's `permit` for the action `label`.
+    Label,
+    /// A `permit` of the base, or of the project's own list.
+    Permit,
+}
+
+/// One policy, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Rule, label or permit.
+    pub role: Role,
+    /// `pack/name`, with `.code` where the rule has several.
+    pub id: String,
+    /// `pack/name`.
+    pub rule: String,
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// The policy's text in it.
+    pub span: Span,
+    /// One line.
+    pub title: String,
+    /// Severity.
+    pub severity: Severity,
+    /// Law, contract or framework.
+    pub citation: String,
+    /// What is wrong.
+    pub message: Template,
+    /// What to do.
+    pub help: Template,
+    /// The rule is about a fact being there.
+    pub absence_is_violation: bool,
+    /// Takes waivers.
+    pub waivable: bool,
+    /// The rule whose finding at the same place is the headline.
+    pub yields_to: Option<String>,
+    /// It reads `context.contract`, so it is asked for each.
+    pub reads_contract: bool,
+    /// Classes and labels it names.
+    pub mentions: LabelSet,
+    pub(super) cedar: cedar_policy::Policy,
+    pub(super) scope: Scope,
+    pub(super) clauses: Clauses,
+    pub(super) unconditional: bool,
+}
+
+/// What a policy's scope can match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Actions; none: all.
+    pub(super) actions: Option<Vec<String>>,
+    pub(super) principal: Constraint,
+    pub(super) resource: Constraint,
+}
+
+/// One side of a scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Constraint {
+    /// The entity type, for `is`.
+    pub(super) entity: Option<String>,
+    /// A class or label it must be in, for `in`.
+    pub(super) within: Option<LabelId>,
+    /// The very entity, for `==`, or for `in` something that is no class or label.
+    pub(super) exactly: Option<(String, String)>,
+    /// A name in it means nothing in this taxonomy, so nothing matches; validation has reported it.
+    pub(super) never: bool,
+}
+
+/// All policies of a run.
+#[derive(Debug)]
+pub struct Policies {
+    /// Policies: rules, then labels, then permits.
+    pub table: Table<PolicyId, Policy>,
+    /// Attribute names some policy reads.
+    pub mentioned: BTreeSet<String>,
+    /// Cedar's schema with the taxonomy filled in, cut to what is mentioned.
+    pub schema: Schema,
+}
+
+/// Placeholders the finding stage fills in.
+const NAMES: [&str; 12] =
+    ["workflow", "datum", "form", "surface", "sender", "recipient", "operator", "service", "contract", "node", "name", "rule"];
+
+impl Policies {
+    /// Parses and validates the policies of the enabled packs. `own_permits` replaces the base permit for `receive`.
+    ///
+    /// # Errors
+    /// Cedar's schema cannot be built: only a broken build has that.
+    pub fn load(
+        library: &Library,
+        vocabulary: &Vocabulary,
+        own_permits: Option<&Arc<SourceFile>>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Self, Problem> {
+        let full = schema(vocabulary, &library.taxonomy, None)?;
+        let validator = Validator::new(full);
+        let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems, found: Vec::new() };
+        for rule in library.rules.iter().filter(|r| r.enabled) {
+            loader.file(&rule.cedar, Role::Rule, &rule.id);
+        }
+        for pack in library.packs.values().filter(|p| p.enabled) {
+            if let Some(labels) = &pack.labels {
+                loader.file(labels, Role::Label, &pack.name);
+            }
+        }
+        if let Some(permit) = &library.permit {
+            loader.file(permit, Role::Permit, "permit");
+        }
+        let base = loader.found.len();
+        if let Some(own) = own_permits {
+            loader.file(own, Role::Permit, "permit");
+        }
+        let mut found = loader.found;
+        if own_permits.is_some() {
+            // The project's list decides who may receive; the other actions keep the base.
+            let others: Vec<String> = vocabulary_actions().into_iter().filter(|a| a != RECEIVE).collect();
+            for policy in found.iter_mut().take(base).filter(|p| p.role == Role::Permit) {
+                policy.scope.actions = Some(others.clone());
+            }
+        }
+        let mentioned = found.iter().flat_map(|p| p.clauses.attributes.iter().cloned()).collect();
+        let schema = schema(vocabulary, &library.taxonomy, Some(&mentioned))?;
+        Ok(Self { table: found.into_iter().collect(), mentioned, schema })
+    }
+}
+
+/// The action a project's own permits speak about.
+pub const RECEIVE: &str = "receive";
+
+fn vocabulary_actions() -> Vec<String> {
+    ["label", "receive", "operate", "rely", "ship"].map(str::to_owned).to_vec()
+}
+
+/// Cedar's schema: the embedded one with every class and label filled in; with `mentioned`, only the attributes some policy reads.
+fn schema(vocabulary: &Vocabulary, taxonomy: &Taxonomy, mentioned: Option<&BTreeSet<String>>) -> Result<Schema, Problem> {
+    let mut json = vocabulary.json().clone();
+    for (entity, kind) in [("Class", LabelKind::Class), ("Label", LabelKind::Label)] {
+        let mut names: Vec<&str> = taxonomy.entries().filter(|(_, e)| e.kind == kind).map(|(_, e)| e.name.as_str()).collect();
+        names.sort_unstable();
+        if let (Some(slot), false) = (json.pointer_mut(&format!("/{NAMESPACE}/entityTypes/{entity}/enum")), names.is_empty()) {
+            *slot = serde_json::json!(names);
+        }
+    }
+    if let Some(mentioned) = mentioned {
+        let types = json.pointer_mut(&format!("/{NAMESPACE}/entityTypes")).and_then(serde_json::Value::as_object_mut);
+        for entity in types.into_iter().flat_map(|t| t.values_mut()) {
+            retain(entity.pointer_mut("/shape"), mentioned);
+        }
+        let actions = json.pointer_mut(&format!("/{NAMESPACE}/actions")).and_then(serde_json::Value::as_object_mut);
+        for action in actions.into_iter().flat_map(|t| t.values_mut()) {
+            // Only the records inside a context are cut; the context's own keys are few and always there.
+            let attributes = action.pointer_mut("/appliesTo/context/attributes").and_then(serde_json::Value::as_object_mut);
+            for attribute in attributes.into_iter().flat_map(|t| t.values_mut()) {
+                retain(Some(attribute), mentioned);
+            }
+        }
+    }
+    Schema::from_json_value(json).map_err(|e| Problem::new("judge/bad-schema", format!("the Cedar schema cannot be built: {e}")))
+}
+
+fn retain(record: Option<&mut serde_json::Value>, mentioned: &BTreeSet<String>) {
+    if let Some(attributes) = record.and_then(|r| r.get_mut("attributes")).and_then(serde_json::Value::as_object_mut) {
+        attributes.retain(|name, _| mentioned.contains(name));
+    }
+}
+
+struct Loader<'l> {
+    taxonomy: &'l Taxonomy,
+    validator: &'l Validator,
+    problems: &'l mut Vec<Problem>,
+    found: Vec<Policy>,
+}
+
+impl Loader<'_> {
+    fn file(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
+        if let Err(problem) = guard::check(file) {
+            self.problems.push(problem);
+            return;
+        }
+        let set = match PolicySet::from_str(&file.text) {
+            Ok(set) => set,
+            Err(error) => {
+                self.problems.push(cedar_problem(file, "judge/bad-policy", &error));
+                return;
+            }
+        };
+        if let Some(template) = set.templates().next() {
+            let span = find(file, &template.to_cedar(), 0);
+            self.problems.push(
+                Problem::new("judge/template", "templates are not used here")
+                    .at(file, span, "this policy has slots")
+                    .help("write a policy without `?principal` and `?resource`"),
+            );
+        }
+        let result = self.validator.validate(&set, ValidationMode::Strict);
+        let before = self.problems.len();
+        for error in result.validation_errors() {
+            self.problems.push(cedar_problem(file, "judge/bad-policy", error));
+        }
+        for warning in result.validation_warnings() {
+            self.problems.push(cedar_problem(file, "judge/suspect-policy", warning));
+        }
+        if self.problems.len() > before {
+            return;
+        }
+        self.policies(file, role, id, &set);
+    }
+
+    fn policies(&mut self, file: &Arc<SourceFile>, role: Role, id: &str, set: &PolicySet) {
+        // Cedar numbers the policies of a file in source order.
+        let mut ordered: Vec<&cedar_policy::Policy> = set.policies().collect();
+        ordered.sort_by_key(|p| p.id().to_string().trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX));
+        let mut from = 0;
+        let mut codes: BTreeMap<String, Span> = BTreeMap::new();
+        for policy in ordered {
+            let span = find(file, &policy.to_cedar().unwrap_or_default(), from);
+            from = span.end as usize;
+            match self.policy(file, role, id, policy, span) {
+                Ok(policy) => {
+                    if role == Role::Rule && policy.id != policy.rule {
+                        codes.insert(policy.id.clone(), span);
+                    }
+                    self.found.push(policy);
+                }
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+
+    fn policy(&mut self, file: &Arc<SourceFile>, role: Role, id: &str, policy: &cedar_policy::Policy, span: Span) -> Result<Policy, Problem> {
+        let refuse = |code: &'static str, message: String, label: &str, help: &str| Problem::new(code, message).at(file, span, label).help(help);
+        let wanted = if role == Role::Rule { Effect::Forbid } else { Effect::Permit };
+        if policy.effect() != wanted {
+            return Err(match role {
+                Role::Rule => refuse("judge/not-a-forbid", "a rule is a `forbid`".to_owned(), "this is a `permit`", "say what is not allowed; silence is the default"),
+                _ => refuse("judge/not-a-permit", "labels and permit lists are made of `permit`".to_owned(), "this is a `forbid`", "put a `forbid` into a rule folder"),
+            });
+        }
+        let tree = policy.to_pst().map_err(|e| refuse("judge/bad-policy", e.to_string(), "", "simplify this policy"))?;
+        let pst::Policy::Static(tree) = tree else {
+            return Err(refuse("judge/template", "templates are not used here".to_owned(), "this policy has slots", "write a policy without slots"));
+        };
+        let body = tree.body();
+        let clauses = clauses::compile(body.clauses(), self.taxonomy).map_err(|message| refuse("judge/bad-policy", message, "", "simplify this policy"))?;
+        if clauses.arithmetic {
+            return Err(refuse(
+                "judge/arithmetic",
+                "arithmetic could overflow, and Cedar skips a `forbid` that does".to_owned(),
+                "this policy adds, subtracts or multiplies",
+                "compare facts with literals; a sum is a fact the engine should compute",
+            ));
+        }
+        let text = |key: &str| policy.annotation(key).unwrap_or_default().to_owned();
+        let code = text("code");
+        let mut made = Policy {
+            role,
+            id: if code.is_empty() { id.to_owned() } else { format!("{id}.{code}") },
+            rule: id.to_owned(),
+            file: Arc::clone(file),
+            span,
+            title: text("title"),
+            severity: Severity::Error,
+            citation: text("citation"),
+            message: Template::default(),
+            help: Template::default(),
+            absence_is_violation: policy.annotation("absent") == Some("violation"),
+            waivable: policy.annotation("waivable") != Some("false"),
+            yields_to: policy.annotation("yields_to").map(str::to_owned),
+            reads_contract: clauses.attributes.contains("contract"),
+            mentions: clauses.mentions.clone(),
+            cedar: policy.clone(),
+            scope: self.scope(body),
+            unconditional: false,
+            clauses,
+        };
+        made.mentions = [made.scope.principal.within, made.scope.resource.within].into_iter().flatten().fold(made.mentions, |mut all, id| {
+            all.insert(id);
+            all
+        });
+        made.unconditional = body.clauses().is_empty() && made.scope == Scope::default();
+        if role == Role::Rule {
+            self.annotations(file, span, policy, &mut made)?;
+        }
+        Ok(made)
+    }
+
+    /// A rule says what it is: title, severity, citation, message and help.
+    fn annotations(&mut self, file: &Arc<SourceFile>, span: Span, policy: &cedar_policy::Policy, made: &mut Policy) -> Result<(), Problem> {
+        const KNOWN: [&str; 9] = ["title", "severity", "citation", "message", "help", "code", "absent", "waivable", "yields_to"];
+        for (key, _) in policy.annotations() {
+            if !KNOWN.contains(&key) {
+                let near = did_you_mean(key, KNOWN).map(|n| format!("did you mean `@{n}`? ")).unwrap_or_default();
+                return Err(Problem::new("judge/unknown-annotation", format!("there is no annotation `@{key}`"))
+                    .at(file, span, "in this policy")
+                    .help(format!("{near}annotations: {}", KNOWN.join(", "))));
+            }
+        }
+        for key in KNOWN.iter().take(5) {
+            if policy.annotation(key).is_none_or(|text| text.trim().is_empty()) {
+                return Err(Problem::new("judge/missing-annotation", format!("the rule `{}` has no `@{key}`", made.rule))
+                    .at(file, span, format!("`@{key}` is missing"))
+                    .help("a rule has @title, @severity, @citation, @message and @help"));
+            }
+        }
+        let severity = policy.annotation("severity").unwrap_or_default();
+        made.severity = Severity::of(severity).ok_or_else(|| {
+            Problem::new("judge/bad-severity", format!("`{severity}` is not a severity")).at(file, span, "in this policy").help("error, warning or note")
+        })?;
+        made.message = template(file, span, policy.annotation("message").unwrap_or_default(), &mut made.clauses)?;
+        made.help = template(file, span, policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
+        Ok(())
+    }
+
+    fn scope(&self, body: &pst::Template) -> Scope {
+        let actions = match &body.action {
+            pst::ActionConstraint::Any => None,
+            pst::ActionConstraint::Eq(uid) => Some(vec![uid.eid.to_string()]),
+            pst::ActionConstraint::In(uids) => Some(uids.iter().map(|u| u.eid.to_string()).collect()),
+        };
+        let principal = match &body.principal {
+            pst::PrincipalConstraint::Any => Constraint::default(),
+            pst::PrincipalConstraint::Eq(entity) => self.exactly(entity),
+            pst::PrincipalConstraint::In(entity) => self.within(None, entity),
+            pst::PrincipalConstraint::Is(entity) => is(entity),
+            pst::PrincipalConstraint::IsIn(entity_type, entity) => self.within(Some(entity_type), entity),
+        };
+        let resource = match &body.resource {
+            pst::ResourceConstraint::Any => Constraint::default(),
+            pst::ResourceConstraint::Eq(entity) => self.exactly(entity),
+            pst::ResourceConstraint::In(entity) => self.within(None, entity),
+            pst::ResourceConstraint::Is(entity) => is(entity),
+            pst::ResourceConstraint::IsIn(entity_type, entity) => self.within(Some(entity_type), entity),
+        };
+        Scope { actions, principal, resource }
+    }
+
+    fn exactly(&self, entity: &pst::EntityOrSlot) -> Constraint {
+        match entity {
+            pst::EntityOrSlot::Entity(uid) => {
+                Constraint { exactly: Some((uid.ty.0.id.to_string(), uid.eid.to_string())), ..Constraint::default() }
+            }
+            pst::EntityOrSlot::Slot(_) => Constraint { never: true, ..Constraint::default() },
+        }
+    }
+
+    fn within(&self, entity_type: Option<&pst::EntityType>, entity: &pst::EntityOrSlot) -> Constraint {
+        let entity_type = entity_type.map(|t| t.0.id.to_string());
+        let pst::EntityOrSlot::Entity(uid) = entity else { return Constraint { never: true, ..Constraint::default() } };
+        match clauses::label_of(self.taxonomy, uid) {
+            Some(found) => Constraint { entity: entity_type, within: Some(found), ..Constraint::default() },
+            None => Constraint { entity: entity_type, ..self.exactly(entity) },
+        }
+    }
+}
+
+fn is(entity: &pst::EntityType) -> Constraint {
+    Constraint { entity: Some(entity.0.id.to_string()), ..Constraint::default() }
+}
+
+/// Reads a message; a placeholder that is no name must be a Cedar expression, and what it reads counts as read by the policy.
+fn template(file: &Arc<SourceFile>, span: Span, text: &str, clauses: &mut Clauses) -> Result<Template, Problem> {
+    let mut template = Template { text: text.to_owned(), expressions: Vec::new() };
+    for placeholder in placeholders(text) {
+        if NAMES.contains(&placeholder) {
+            continue;
+        }
+        let expression = cedar_policy::Expression::from_str(placeholder).ok().filter(|_| placeholder.contains('.'));
+        let Some(expression) = expression else {
+            return Err(Problem::new("judge/unknown-placeholder", format!("`{{{placeholder}}}` is not a placeholder"))
+                .at(file, span, "in this policy's texts")
+                .help(format!("names: {}; or an expression such as `{{principal.retention}}`", NAMES.join(", "))));
+        };
+        clauses.attributes.extend(placeholder.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned));
+        template.expressions.push((placeholder.to_owned(), Arc::new(expression)));
+    }
+    Ok(template)
+}
+
+/// The texts between braces.
+pub fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(inside, _)| inside))
+}
+
+/// The place of a policy's own text in its file, at or after `from`.
+fn find(file: &SourceFile, text: &str, from: usize) -> Span {
+    let at = file.text.get(from..).and_then(|rest| rest.find(text)).map_or(0, |at| from + at);
+    Span::new(at, at + text.len())
+}
+
+/// Cedar's own error with its labels.
+fn cedar_problem(file: &Arc<SourceFile>, code: &'static str, error: &(dyn miette::Diagnostic + 'static)) -> Problem {
+    let message = error.to_string().trim_end_matches('.').to_owned();
+    // Cedar names policies by their number in the file; the place says it better.
+    let message = match message.split_once("`, ") {
+        Some((start, rest)) if start.starts_with("for policy `policy") => rest.to_owned(),
+        _ => message,
+    };
+    let mut problem = Problem::new(code, message);
+    for label in error.labels().into_iter().flatten() {
+        let span = Span::new(label.offset(), label.offset() + label.len());
+        problem = problem.at(file, span, label.label().unwrap_or_default());
+    }
+    if problem.places.is_empty() {
+        problem = problem.at(file, Span::new(0, 0), "in this file");
+    }
+    let help = error.help().map(|h| h.to_string());
+    problem.help(help.unwrap_or_else(|| "`schemas/flowgate.cedarschema` lists what a policy may read".to_owned()))
+}

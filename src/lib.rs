@@ -1,0 +1,38 @@
+//! flowgate: policy-as-code compliance checks for AI data flows. [`check`] is the whole pipeline: declared flows in, findings out.
+//!
+//! The modules stand in the order data passes through them; `ARCHITECTURE.md` has the same table.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        reason = "a test that fails should fail loudly"
+    )
+)]
+
+pub mod problem;
+pub mod table;
+
+pub mod declare;
+pub mod load;
+pub mod packs;
+pub mod vocabulary;
+
+pub mod validate;
+
+pub mod graph;
+
+pub mod propagate;
+
+pub mod facts;
+
+pub mod judge;
+
+pub mod finding;
+
+mod check;
+
+pub use self::check::{Checked, Options, Project, Report, check};

@@ -1,0 +1,193 @@
+//! Finding a project's files and reading them. It never leaves the project: links that point out of it are refused, directories
+//! that are a project of their own are left to their own check.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use walkdir::{DirEntry, WalkDir};
+
+use super::{Document, Format, Limits, decode};
+use crate::problem::{Problem, Span};
+
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+const SKIPPED: [&str; 2] = ["node_modules", "target"];
+
+/// The files of one project. All paths are canonical, so that they can be compared with canonical paths the user gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectFiles {
+    /// The directory that report names are relative to.
+    pub root: PathBuf,
+    /// `flowgate.yaml`, `.yml` or `.json`, if there is one.
+    pub project: Option<PathBuf>,
+    /// `flowgate.waivers.yaml`, `.yml` or `.json` beside it, if there is one.
+    pub waivers: Option<PathBuf>,
+    /// Every `*.flow.yaml`, `.yml` or `.json` of the project, sorted.
+    pub flows: Vec<PathBuf>,
+}
+
+/// Finds the project that a directory or a flow file belongs to, and all of its files.
+///
+/// The root is the nearest directory with a project file, at or above `start`, up to the first one that holds `.git`; without any
+/// it is `start` itself. Below the root, `.git` and other hidden directories, `node_modules`, `target`, links to directories and
+/// directories with a project file of their own are skipped. A link to a file is listed, and [`read`] refuses it if it points out
+/// of the root, so that nothing declared goes unread in silence.
+///
+/// # Errors
+/// A path that cannot be read, or two project (or waiver) files in one directory.
+pub fn find_project(start: &Path) -> Result<ProjectFiles, Problem> {
+    let start = start_directory(start)?;
+    let mut found = None;
+    for directory in start.ancestors() {
+        found = only_one(directory, "flowgate")?.map(|file| (directory, file));
+        if found.is_some() || exists(&directory.join(".git"))? {
+            break;
+        }
+    }
+    let (root, project) = found.map_or((start.as_path(), None), |(root, file)| (root, Some(file)));
+    Ok(ProjectFiles { root: root.to_owned(), project, waivers: only_one(root, "flowgate.waivers")?, flows: flow_files(root)? })
+}
+
+/// Reads one file; its name in reports is its path relative to `root`, with `/` between the parts.
+///
+/// # Errors
+/// A file that cannot be read or that points out of `root`, or the first thing that is wrong with its text.
+pub fn read(path: &Path, root: &Path, limits: &Limits) -> Result<Document, Problem> {
+    let name = report_name(path, root);
+    let Some(format) = Format::of_path(&name) else {
+        return Err(whole("load/format", &name, "the file is neither yaml nor json").help("name it `.yaml`, `.yml` or `.json`"));
+    };
+    refuse_outside(path, root, &name)?;
+    let bytes = bytes_of(path, &name, limits)?;
+    Document::parse(&name, bytes, format, limits)
+}
+
+/// Reads many files in parallel; the results are in the order of `paths`.
+#[must_use]
+pub fn read_all(paths: &[PathBuf], root: &Path, limits: &Limits) -> Vec<Result<Document, Problem>> {
+    paths.par_iter().map(|path| read(path, root, limits)).collect()
+}
+
+fn start_directory(start: &Path) -> Result<PathBuf, Problem> {
+    let shown = start.display().to_string();
+    let failed = |e: &io::Error| unreadable(&shown, e).help("give a directory or a flow file that exists and that you may read");
+    if fs::metadata(start).map_err(|e| failed(&e))?.is_dir() {
+        return fs::canonicalize(start).map_err(|e| failed(&e));
+    }
+    // The file itself may be a link: its place counts, not its target.
+    let parent = start.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::canonicalize(parent).map_err(|e| failed(&e))
+}
+
+/// The file `stem` with one of the known endings; with two of them nobody could say which one counts.
+fn only_one(directory: &Path, stem: &str) -> Result<Option<PathBuf>, Problem> {
+    let mut found: Option<PathBuf> = None;
+    for ending in ENDINGS {
+        let path = directory.join(format!("{stem}.{ending}"));
+        if !exists(&path)? {
+            continue;
+        }
+        if let Some(first) = &found {
+            let (first, second) = (report_name(first, directory), report_name(&path, directory));
+            let message = format!("`{first}` and `{second}` stand side by side in `{}`", directory.display());
+            return Err(Problem::new("load/two-files", message)
+                .at(&decode::blank(&first), Span::default(), "")
+                .at(&decode::blank(&second), Span::default(), "")
+                .help("keep one of the two"));
+        }
+        found = Some(path);
+    }
+    Ok(found)
+}
+
+fn flow_files(root: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let mut files = Vec::new();
+    let mut links = Vec::new();
+    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(belongs) {
+        let entry = entry.map_err(|e| walk_failed(&e, root))?;
+        if entry.file_type().is_dir() || !is_flow(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        if entry.path_is_symlink() { links.push(entry.into_path()) } else { files.push(entry.into_path()) }
+    }
+    files.sort();
+    // A link beside its target, both in the project, is one workflow and not two.
+    links.retain(|link| fs::canonicalize(link).map_or(true, |target| files.binary_search(&target).is_err()));
+    files.append(&mut links);
+    files.sort();
+    Ok(files)
+}
+
+/// Whether the walk looks at an entry: what is skipped here is documented at [`find_project`].
+fn belongs(entry: &DirEntry) -> bool {
+    if entry.depth() == 0 || !entry.file_type().is_dir() {
+        return true;
+    }
+    let name = entry.file_name().to_string_lossy();
+    let own_project = || ENDINGS.iter().any(|ending| fs::symlink_metadata(entry.path().join(format!("flowgate.{ending}"))).is_ok());
+    !name.starts_with('.') && !SKIPPED.contains(&&*name) && !own_project()
+}
+
+fn is_flow(name: &str) -> bool {
+    let mut parts = name.rsplit('.');
+    let (_ending, kind, stem) = (parts.next(), parts.next(), parts.next());
+    Format::of_path(name).is_some() && kind == Some("flow") && stem.is_some()
+}
+
+fn refuse_outside(path: &Path, root: &Path, name: &str) -> Result<(), Problem> {
+    let failed = |e: io::Error| unreadable(name, &e);
+    if !fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
+        return Ok(());
+    }
+    let target = fs::canonicalize(path).map_err(failed)?;
+    if target.starts_with(fs::canonicalize(root).map_err(failed)?) {
+        return Ok(());
+    }
+    Err(whole("load/link", name, &format!("`{name}` is a link that points out of the project"))
+        .help("copy the file into the project, or check the directory it really is in"))
+}
+
+fn bytes_of(path: &Path, name: &str, limits: &Limits) -> Result<Vec<u8>, Problem> {
+    let failed = |e: io::Error| unreadable(name, &e);
+    let about = fs::metadata(path).map_err(failed)?;
+    // A pipe or a device would block or never end.
+    if !about.is_file() {
+        return Err(whole("load/unreadable", name, &format!("`{name}` is not a regular file")).help("replace it by a file, or rename it"));
+    }
+    decode::check_size(name, about.len(), limits)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
+    // One byte more than allowed tells that the file grew since it was measured.
+    File::open(path).and_then(|file| file.take(limits.bytes as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn exists(path: &Path) -> Result<bool, Problem> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => Err(unreadable(&path.display().to_string(), &e)),
+    }
+}
+
+fn walk_failed(error: &walkdir::Error, root: &Path) -> Problem {
+    let name = error.path().map_or_else(String::new, |path| report_name(path, root));
+    let why = error.io_error().map_or_else(|| io::Error::other("the directories form a loop"), |e| io::Error::from(e.kind()));
+    unreadable(&name, &why)
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    // The kind's own words are the same on every system; the system's are not.
+    whole("load/unreadable", name, &format!("cannot read `{name}`: {}", error.kind())).help("check that it exists and that you may read it")
+}
+
+/// A problem of a file as a whole.
+fn whole(code: &'static str, name: &str, message: &str) -> Problem {
+    Problem::new(code, message).at(&decode::blank(name), Span::default(), "")
+}
+
+fn report_name(path: &Path, root: &Path) -> String {
+    let Ok(relative) = path.strip_prefix(root) else { return path.display().to_string() };
+    let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}

@@ -1,0 +1,188 @@
+//! Reads `policies/` and private packs: taxonomy, provider profiles and the texts of rules, from the binary or from a folder.
+//! Never parses Cedar and never judges.
+
+mod files;
+mod providers;
+mod taxonomy;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::load::Document;
+use crate::problem::{Problem, SourceFile, did_you_mean};
+use crate::validate;
+
+pub use self::files::{PackFiles, embedded_schema};
+pub use self::providers::{Profile, Providers};
+pub use self::taxonomy::{Entry, LabelId, LabelKind, LabelSet, StepType, Taxonomy};
+
+/// The pack that is always on: it holds the engine's own rules.
+pub const BASE_PACK: &str = "core";
+
+/// Which packs to load and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Names of enabled packs; the base pack is always on.
+    pub packs: Vec<String>,
+    /// Folders of private packs; all of them are enabled.
+    pub private: Vec<PathBuf>,
+    /// A `policies/` folder to read instead of what the binary embeds.
+    pub policies: Option<PathBuf>,
+    /// Judge by these rules alone (labels of all enabled packs stay).
+    pub only: Option<BTreeSet<String>>,
+}
+
+/// The text of one rule folder.
+#[derive(Clone, Debug)]
+pub struct RuleText {
+    /// `pack/name`, from the path.
+    pub id: String,
+    /// `rule.cedar`.
+    pub cedar: Arc<SourceFile>,
+    /// `README.md`, when there is one.
+    pub readme: Option<Arc<SourceFile>>,
+    /// Its pack is enabled and it is selected.
+    pub enabled: bool,
+}
+
+/// One pack.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    /// Its folder name.
+    pub name: String,
+    /// Enabled for this run.
+    pub enabled: bool,
+    /// From a folder the team named, not one of ours.
+    pub private: bool,
+    /// `PACK.md`.
+    pub page: Option<Arc<SourceFile>>,
+    /// `labels.cedar`.
+    pub labels: Option<Arc<SourceFile>>,
+}
+
+/// Everything `policies/` and private packs hold.
+#[derive(Debug)]
+pub struct Library {
+    /// Classes, labels and step types of every pack, enabled or not, so that a rule may name them.
+    pub taxonomy: Taxonomy,
+    /// Provider profiles, read when they are asked for.
+    pub providers: Providers,
+    /// Packs by name.
+    pub packs: BTreeMap<String, Pack>,
+    /// Rules in order of their ids.
+    pub rules: Vec<RuleText>,
+    /// The base permit.
+    pub permit: Option<Arc<SourceFile>>,
+}
+
+impl Library {
+    /// Loads packs; what cannot be read becomes problems, and what can be read is kept.
+    #[must_use]
+    pub fn load(selection: &Selection) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut files = match &selection.policies {
+            Some(folder) => PackFiles::read_policies(folder, &mut problems),
+            None => PackFiles::embedded(),
+        };
+        let mut private = BTreeSet::new();
+        for folder in &selection.private {
+            private.extend(files.add_private(folder, &mut problems));
+        }
+        let taxonomy = load_taxonomy(&files, &mut problems);
+        let packs = load_packs(&files, selection, &private, &mut problems);
+        let rules = load_rules(&files, selection, &packs, &mut problems);
+        let permit = files.get("policies/permit.cedar");
+        let providers = Providers::new(files);
+        (Self { taxonomy, providers, packs, rules, permit }, problems)
+    }
+
+    /// Names of the enabled packs, sorted.
+    pub fn enabled_packs(&self) -> impl Iterator<Item = &str> {
+        self.packs.values().filter(|p| p.enabled).map(|p| p.name.as_str())
+    }
+}
+
+/// Reads every taxonomy file: `policies/classes/*.yaml` and `policies/packs/*/classes/*.yaml`.
+fn load_taxonomy(files: &PackFiles, problems: &mut Vec<Problem>) -> Taxonomy {
+    let mut documents = Vec::new();
+    for (path, file) in files.iter() {
+        let yaml = std::path::Path::new(path).extension().is_some_and(|e| e == "yaml");
+        if yaml && (path.starts_with("policies/classes/") || path.split('/').nth(3) == Some("classes")) {
+            match parse(file) {
+                Ok(document) => {
+                    if !files.is_embedded() || files.is_private(path) {
+                        problems.extend(validate::against(validate::SchemaName::Class, &document));
+                    }
+                    documents.push(document);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    Taxonomy::from_documents(&documents, problems)
+}
+
+fn parse(file: &Arc<SourceFile>) -> Result<Document, Problem> {
+    Document::parse(&file.name, file.text.clone().into_bytes(), crate::load::Format::Yaml, &crate::load::Limits::default())
+}
+
+fn load_packs(
+    files: &PackFiles,
+    selection: &Selection,
+    private: &BTreeSet<String>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Pack> {
+    let names: BTreeSet<&str> = files.iter().filter_map(|(p, _)| p.strip_prefix("policies/packs/")?.split('/').next()).collect();
+    for name in &selection.packs {
+        if !names.contains(name.as_str()) {
+            let known: Vec<&str> = names.iter().copied().collect();
+            let near = did_you_mean(name, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            problems.push(
+                Problem::new("packs/unknown-pack", format!("there is no pack `{name}`"))
+                    .help(format!("{near}packs here: {}; a private pack is named by a path that begins with `./`", known.join(", "))),
+            );
+        }
+    }
+    names
+        .into_iter()
+        .map(|name| {
+            let own = private.contains(name);
+            let pack = Pack {
+                name: name.to_owned(),
+                enabled: own || name == BASE_PACK || selection.packs.iter().any(|p| p == name),
+                private: own,
+                page: files.get(&format!("policies/packs/{name}/PACK.md")),
+                labels: files.get(&format!("policies/packs/{name}/labels.cedar")),
+            };
+            (name.to_owned(), pack)
+        })
+        .collect()
+}
+
+fn load_rules(
+    files: &PackFiles,
+    selection: &Selection,
+    packs: &BTreeMap<String, Pack>,
+    problems: &mut Vec<Problem>,
+) -> Vec<RuleText> {
+    let mut rules = Vec::new();
+    for (path, file) in files.iter() {
+        let Some(id) = path.strip_prefix("policies/packs/").and_then(|p| p.strip_suffix("/rule.cedar")) else { continue };
+        let pack = id.split('/').next().unwrap_or_default();
+        let on = packs.get(pack).is_some_and(|p| p.enabled);
+        // A rule named by itself is judged even where its pack is off: that is what isolation means.
+        let enabled = selection.only.as_ref().map_or(on, |only| only.contains(id));
+        let readme = files.get(&format!("policies/packs/{id}/README.md"));
+        rules.push(RuleText { id: id.to_owned(), cedar: Arc::clone(file), readme, enabled });
+    }
+    if let Some(only) = &selection.only {
+        for id in only.iter().filter(|id| !rules.iter().any(|r| &r.id == *id)) {
+            let near = did_you_mean(id, rules.iter().map(|r| r.id.as_str())).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            problems.push(
+                Problem::new("packs/unknown-rule", format!("there is no rule `{id}`")).help(format!("{near}`flowgate rules` lists them all")),
+            );
+        }
+    }
+    rules
+}

@@ -1,0 +1,182 @@
+//! Carries every field's labels along every path: a set of variants per datum and flow, solved to a least fixpoint component by component.
+//! Never decides right or wrong, and knows no class or label by name.
+
+mod effects;
+mod fixpoint;
+mod variants;
+mod witness;
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId};
+use crate::ids;
+use crate::packs::LabelSet;
+use crate::table::{Interner, Table};
+
+pub use self::effects::ENDPOINT_OUTPUTS;
+pub use self::variants::{SetId, Sets, Variant};
+pub use self::witness::Hop;
+
+use self::effects::Machine;
+
+ids! {
+    /// A datum on its way: where it began and the name it travels under.
+    ItemId,
+    /// A name data travel under.
+    FormId,
+    /// Where a datum began.
+    OriginId,
+}
+
+/// Where a datum began: a surface of a field, or a node that made it from nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The source, or the node that made it.
+    pub node: NodeId,
+    /// The field, when it began as one.
+    pub field: Option<FieldId>,
+    /// Its name there.
+    pub name: String,
+    /// The surface: body, attachments …
+    pub surface: String,
+}
+
+/// A datum on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Item {
+    /// Where it began.
+    pub origin: OriginId,
+    /// The name it travels under.
+    pub form: FormId,
+}
+
+/// The variants of every datum at one place.
+pub type Variants = BTreeMap<ItemId, Vec<Variant>>;
+
+/// How many variants of one datum a flow keeps apart before it widens them into one interval.
+pub const DEFAULT_VARIANT_CAP: usize = 64;
+
+/// What to propagate with.
+#[derive(Clone, Debug)]
+pub struct Labelling {
+    /// Labels a field has at its source.
+    pub fields: Table<FieldId, LabelSet>,
+    /// Labels a node gives to what leaves it, by output and by whether the step covers the datum's surface.
+    pub nodes: FxHashMap<(NodeId, String, bool), LabelSet>,
+    /// The variant cap.
+    pub cap: usize,
+}
+
+/// The fixpoint: which datum crosses which flow with which labels.
+#[derive(Debug)]
+pub struct Propagation<'g, 'd> {
+    /// Variants per flow.
+    pub edges: Table<EdgeId, Variants>,
+    /// Origins.
+    pub origins: Interner<OriginId, Origin>,
+    /// Data.
+    pub items: Interner<ItemId, Item>,
+    /// Names data travel under.
+    pub forms: Interner<FormId, String>,
+    /// Interned label sets.
+    pub sets: Sets,
+    /// Flows at which the cap was reached, with the datum.
+    pub widened: Vec<(EdgeId, ItemId)>,
+    machine: Machine,
+    cases: Table<EdgeId, LabelSet>,
+    graph: &'g FlowGraph<'d>,
+}
+
+/// Solves the graph.
+#[must_use]
+pub fn propagate<'g, 'd>(graph: &'g FlowGraph<'d>, labelling: &Labelling) -> Propagation<'g, 'd> {
+    fixpoint::solve(graph, labelling)
+}
+
+impl Propagation<'_, '_> {
+    /// What a node holds: its own fields, and all that flows into it.
+    #[must_use]
+    pub fn held(&self, node: NodeId) -> Variants {
+        let mut held = Variants::new();
+        for (item, variant) in &self.machine.starts[node] {
+            add(&mut held, *item, *variant);
+        }
+        for edge in &self.machine.entering[node] {
+            for (item, variants) in &self.edges[*edge] {
+                for variant in variants {
+                    add(&mut held, *item, *variant);
+                }
+            }
+        }
+        held
+    }
+
+    /// The datum's surface: a field's own, and `body` for what was made from it.
+    #[must_use]
+    pub fn surface(&self, item: ItemId) -> &str {
+        let item = self.items[item];
+        let origin = &self.origins[item.origin];
+        if self.forms[item.form] == origin.name { &origin.surface } else { BODY }
+    }
+
+    /// `source.field`, as findings name the datum.
+    #[must_use]
+    pub fn datum_name(&self, item: ItemId) -> String {
+        let origin = &self.origins[self.items[item].origin];
+        format!("{}.{}", self.graph.nodes[origin.node].id, origin.name)
+    }
+
+    /// The datum was made from its origin by a step or model.
+    #[must_use]
+    pub fn is_derived(&self, item: ItemId) -> bool {
+        let item = self.items[item];
+        self.forms[item.form] != self.origins[item.origin].name
+    }
+
+    /// Everything that may be on what leaves a node: classes, labels and what lies above them.
+    #[must_use]
+    pub fn leaves_with(&self, node: NodeId) -> LabelSet {
+        let mut all = LabelSet::default();
+        for edge in &self.machine.leaving[node] {
+            for variant in self.edges[*edge].values().flatten() {
+                all = all.union(&self.sets[variant.may]);
+            }
+        }
+        self.graph.taxonomy.closure(&all)
+    }
+
+    /// What arrives at a node and is declared away without being among what the node says it removes.
+    #[must_use]
+    pub fn dropped(&self, node: NodeId) -> LabelSet {
+        let mut arriving = LabelSet::default();
+        for variant in self.held(node).values().flatten() {
+            arriving = arriving.union(&self.sets[variant.may]);
+        }
+        self.graph.taxonomy.closure(&self.machine.dropped(self.graph, node, &arriving))
+    }
+}
+
+/// Names of a node's outputs.
+#[must_use]
+pub fn output_names(graph: &FlowGraph<'_>, node: NodeId) -> Vec<String> {
+    match crate::graph::outputs_of(graph, node) {
+        Some(outputs) => outputs.entries().map(|(name, _)| name.to_owned()).collect(),
+        None if graph.nodes[node].kind == crate::declare::NodeKind::Endpoint => ENDPOINT_OUTPUTS.iter().map(|n| (*n).to_owned()).collect(),
+        None => vec![crate::graph::DEFAULT_PORT.to_owned()],
+    }
+}
+
+/// The surface of text itself.
+const BODY: &str = "body";
+
+fn add(held: &mut Variants, item: ItemId, variant: Variant) {
+    let list = held.entry(item).or_default();
+    if !list.contains(&variant) {
+        list.push(variant);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Variants: one possible label set of a datum, or, past the cap, an interval between what it surely and what it possibly carries.
+
+use rustc_hash::FxHashMap;
+
+use crate::ids;
+use crate::packs::LabelSet;
+use crate::table::Interner;
+
+ids! {
+    /// An interned label set.
+    SetId,
+}
+
+/// One possible label set; past the cap, all sets between `must` and `may`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Variant {
+    /// What it surely carries.
+    pub must: SetId,
+    /// What it possibly carries; the same set unless the cap was reached.
+    pub may: SetId,
+}
+
+impl Variant {
+    /// Exactly this label set.
+    #[must_use]
+    pub fn exact(set: SetId) -> Self {
+        Self { must: set, may: set }
+    }
+
+    /// Exactly one label set, not an interval.
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self.must == self.may
+    }
+}
+
+/// Interned label sets; joins are remembered.
+#[derive(Debug, Default)]
+pub struct Sets {
+    sets: Interner<SetId, LabelSet>,
+    joins: FxHashMap<(Variant, Variant), Variant>,
+}
+
+impl std::ops::Index<SetId> for Sets {
+    type Output = LabelSet;
+    fn index(&self, id: SetId) -> &LabelSet {
+        &self.sets[id]
+    }
+}
+
+impl Sets {
+    /// The id of a set.
+    pub fn intern(&mut self, set: LabelSet) -> SetId {
+        self.sets.intern(set)
+    }
+
+    /// Number of distinct sets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sets.table().len()
+    }
+
+    /// No set yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The variant after a change that treats every set by itself and keeps order: more in, more out.
+    pub fn map(&mut self, variant: Variant, change: impl Fn(&LabelSet) -> LabelSet) -> Variant {
+        let must = change(&self.sets[variant.must]);
+        let must = self.intern(must);
+        if variant.is_exact() {
+            return Variant::exact(must);
+        }
+        let may = change(&self.sets[variant.may]);
+        Variant { must, may: self.intern(may) }
+    }
+
+    /// The smallest interval that holds both.
+    pub fn join(&mut self, a: Variant, b: Variant) -> Variant {
+        if a == b {
+            return a;
+        }
+        if let Some(known) = self.joins.get(&(a, b)) {
+            return *known;
+        }
+        let must = self.sets[a.must].intersection(&self.sets[b.must]);
+        let may = self.sets[a.may].union(&self.sets[b.may]);
+        let joined = Variant { must: self.intern(must), may: self.intern(may) };
+        self.joins.insert((a, b), joined);
+        joined
+    }
+
+    /// A datum made of both: it carries what either carries.
+    pub fn combine(&mut self, a: Variant, b: Variant) -> Variant {
+        let must = self.sets[a.must].union(&self.sets[b.must]);
+        let may = self.sets[a.may].union(&self.sets[b.may]);
+        Variant { must: self.intern(must), may: self.intern(may) }
+    }
+
+    /// Every set `variant` stands for is one `cover` stands for.
+    #[must_use]
+    pub fn covers(&self, cover: Variant, variant: Variant) -> bool {
+        cover == variant
+            || (!cover.is_exact()
+                && self.sets[cover.must].is_subset(&self.sets[variant.must])
+                && self.sets[variant.may].is_subset(&self.sets[cover.may]))
+    }
+
+    /// Adds a variant to a list; past the cap the list becomes one interval. Gives the variant that is new, and whether the list was widened.
+    pub fn insert(&mut self, list: &mut Vec<Variant>, variant: Variant, cap: usize) -> Option<(Variant, bool)> {
+        if list.iter().any(|known| self.covers(*known, variant)) {
+            return None;
+        }
+        if list.len() < cap && !list.iter().any(|known| !known.is_exact()) {
+            list.push(variant);
+            return Some((variant, false));
+        }
+        // Widening is sound: the interval stands for every set that was in the list, and for more.
+        let joined = list.iter().fold(variant, |all, known| self.join(all, *known));
+        list.clear();
+        list.push(joined);
+        Some((joined, true))
+    }
+}

@@ -1,0 +1,224 @@
+//! One schema error in the words of the file: the key it is about, what was expected there, the nearest right word.
+
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind as Kind;
+use serde_json::Value as Json;
+
+use super::schema::{SchemaName, subschemas};
+use crate::load::{Document, Value};
+use crate::problem::{Problem, Span, did_you_mean};
+
+/// Adds the problems one schema error stands for.
+pub(super) fn explain(name: SchemaName, document: &Document, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
+    let pointer = error.instance_path().as_str();
+    let Some(value) = document.root().pointer(pointer) else { return };
+    let place = Context { name, document, pointer, value };
+    match error.kind() {
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            problems.extend(unexpected.iter().map(|key| place.unknown_key(key)));
+        }
+        Kind::Required { property } => problems.push(place.missing_key(property.as_str().unwrap_or_default())),
+        Kind::Enum { options } => problems.push(place.not_one_of(&words(options))),
+        Kind::Constant { expected_value } => problems.push(place.not_one_of(&words(&Json::Array(vec![(**expected_value).clone()])))),
+        Kind::PropertyNames { .. } => problems.extend(place.bad_keys()),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => place.best_branch(context, problems),
+        _ => problems.push(place.mismatch(error)),
+    }
+}
+
+struct Context<'d> {
+    name: SchemaName,
+    document: &'d Document,
+    pointer: &'d str,
+    value: Value<'d>,
+}
+
+impl Context<'_> {
+    /// What this place is called: its key, or the file.
+    fn label(&self) -> String {
+        match self.pointer.rsplit_once('/') {
+            Some((_, last)) if !last.is_empty() => format!("`{}`", last.replace("~1", "/").replace("~0", "~")),
+            _ => format!("this {}", self.name.noun()),
+        }
+    }
+
+    /// The key where there is one, so that a whole block is not underlined.
+    fn key_or_value(&self) -> Span {
+        self.value.key_span().unwrap_or_else(|| first_line(self.document, self.value.span()))
+    }
+
+    fn unknown_key(&self, key: &str) -> Problem {
+        let span = self.value.get(key).and_then(Value::key_span).unwrap_or(self.value.span());
+        let known = self.known_keys();
+        let help = match did_you_mean(key, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "remove it".to_owned(),
+            None => format!("keys here: {}", known.join(", ")),
+        };
+        Problem::new("validate/unknown-key", format!("unknown key `{key}` in {}", self.label()))
+            .at(self.document.file(), span, "not a key of this record")
+            .help(help)
+    }
+
+    fn known_keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = subschemas(self.name, self.pointer)
+            .iter()
+            .filter_map(|s| s.get("properties")?.as_object())
+            .flat_map(|p| p.keys().cloned())
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    fn missing_key(&self, key: &str) -> Problem {
+        let about = describe(self.name, &format!("{}/{key}", self.pointer)).map(|d| format!(": {d}")).unwrap_or_default();
+        Problem::new("validate/missing-key", format!("{} has no `{key}`", self.label()))
+            .at(self.document.file(), self.key_or_value(), format!("`{key}` is missing here"))
+            .help(format!("add `{key}`{about}"))
+    }
+
+    fn not_one_of(&self, options: &[String]) -> Problem {
+        // Where the schema offers alternatives, a word of any of them would do.
+        let found = self.value.as_str().map(|s| format!("`{s}`")).unwrap_or_else(|| kind_of(self.value).to_owned());
+        let near = self.value.as_str().and_then(|s| did_you_mean(s, options.iter().map(String::as_str)));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`? one of: {}", options.join(", ")),
+            None => format!("one of: {}", options.join(", ")),
+        };
+        Problem::new("validate/not-one-of", format!("{found} is not a value of {}", self.label()))
+            .at(self.document.file(), first_line(self.document, self.value.span()), "not one of the known values")
+            .help(help)
+    }
+
+    fn bad_keys(&self) -> Vec<Problem> {
+        let bad = self.value.entries().filter(|(key, _)| !super::schema::SchemaName::key_fits(self.name, self.pointer, key));
+        bad.map(|(key, value)| {
+            Problem::new("validate/bad-id", format!("`{key}` is not an id"))
+                .at(self.document.file(), value.key_span().unwrap_or(value.span()), "not an id")
+                .help("an id begins with a letter and holds letters, digits, `-` and `_`, at most 128")
+        })
+        .collect()
+    }
+
+    /// Of alternatives, the one that got furthest says what is wrong.
+    fn best_branch(&self, branches: &[Vec<ValidationError<'static>>], problems: &mut Vec<Problem>) {
+        let depth = |errors: &Vec<ValidationError<'static>>| {
+            let wrong_type = errors.iter().any(|e| matches!(e.kind(), Kind::Type { .. }) && e.instance_path().as_str() == self.pointer);
+            let deepest = errors.iter().map(|e| e.instance_path().as_str().len()).max().unwrap_or(0);
+            (!wrong_type, deepest, std::cmp::Reverse(errors.len()))
+        };
+        // One word out of several lists of words: show all the words.
+        let options: Vec<String> = branches
+            .iter()
+            .flatten()
+            .filter_map(|e| match e.kind() {
+                Kind::Enum { options } if e.instance_path().as_str() == self.pointer => Some(words(options)),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        match branches.iter().max_by_key(|b| depth(b)) {
+            Some(errors) if depth(errors).0 && errors.iter().any(|e| e.instance_path().as_str() != self.pointer || is_record_error(e)) => {
+                for error in errors {
+                    explain(self.name, self.document, error, problems);
+                }
+            }
+            _ => problems.push(self.expected(&options)),
+        }
+    }
+
+    fn expected(&self, options: &[String]) -> Problem {
+        let about = describe(self.name, self.pointer);
+        let mut help = about.map(|d| format!("expected {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned());
+        let near = self.value.as_str().and_then(|s| did_you_mean(s, options.iter().map(String::as_str)));
+        if let Some(near) = near {
+            help = format!("did you mean `{near}`? {help}");
+        }
+        Problem::new("validate/wrong-value", format!("{} does not take {}", self.label(), kind_of(self.value)))
+            .at(self.document.file(), first_line(self.document, self.value.span()), "not what is expected here")
+            .help(help)
+    }
+
+    fn mismatch(&self, error: &ValidationError<'_>) -> Problem {
+        let what = match error.kind() {
+            Kind::Type { kind } => {
+                let wanted = format!("{kind:?}");
+                return Problem::new("validate/wrong-type", format!("{} is {}", self.label(), kind_of(self.value)))
+                    .at(self.document.file(), first_line(self.document, self.value.span()), format!("expected {}", type_words(&wanted)))
+                    .help(describe(self.name, self.pointer).map(|d| format!("it holds {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned()));
+            }
+            Kind::Pattern { .. } => "has not the right form",
+            Kind::MinLength { .. } | Kind::MinItems { .. } | Kind::MinProperties { .. } => "is empty",
+            Kind::MaxLength { .. } | Kind::MaxItems { .. } | Kind::MaxProperties { .. } => "is too long",
+            Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => "is too small",
+            Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => "is too large",
+            Kind::UniqueItems => "names something twice",
+            _ => "does not match the schema",
+        };
+        Problem::new("validate/wrong-value", format!("{} {what}", self.label()))
+            .at(self.document.file(), first_line(self.document, self.value.span()), what)
+            .help(describe(self.name, self.pointer).map(|d| format!("it holds {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned()))
+    }
+}
+
+impl SchemaName {
+    /// Does a key fit what the schema asks of the keys at `pointer`?
+    fn key_fits(self, pointer: &str, key: &str) -> bool {
+        subschemas(self, pointer).iter().filter_map(|s| s.get("propertyNames")).all(|names| {
+            let names = names.get("$ref").and_then(Json::as_str).and_then(|r| super::bundled(self).pointer(r.strip_prefix('#')?)).unwrap_or(names);
+            jsonschema::is_valid(names, &Json::String(key.to_owned()))
+        })
+    }
+}
+
+fn is_record_error(error: &ValidationError<'_>) -> bool {
+    matches!(error.kind(), Kind::AdditionalProperties { .. } | Kind::Required { .. })
+}
+
+/// What the schema says a place holds.
+fn describe(name: SchemaName, pointer: &str) -> Option<&'static str> {
+    subschemas(name, pointer).iter().find_map(|s| s.get("description")?.as_str())
+}
+
+fn words(options: &Json) -> Vec<String> {
+    let words = options.as_array().into_iter().flatten();
+    words.map(|o| o.as_str().map_or_else(|| o.to_string(), str::to_owned)).collect()
+}
+
+fn kind_of(value: Value<'_>) -> &'static str {
+    use crate::load::Kind as K;
+    match value.kind() {
+        K::Null => "empty",
+        K::Bool => "true or false",
+        K::Int => "a whole number",
+        K::Float => "a decimal number",
+        K::String => "this text",
+        K::List => "a list",
+        K::Map => "a record",
+    }
+}
+
+fn type_words(wanted: &str) -> &'static str {
+    for (name, words) in [
+        ("Object", "a record (`key: value`)"),
+        ("Array", "a list"),
+        ("Boolean", "true or false"),
+        ("Integer", "a whole number"),
+        ("Number", "a number"),
+        ("String", "text"),
+        ("Null", "nothing"),
+    ] {
+        if wanted.contains(name) {
+            return words;
+        }
+    }
+    "something else"
+}
+
+/// A span cut at the end of its first line: a label under forty lines points at nothing.
+fn first_line(document: &Document, span: Span) -> Span {
+    let text = document.file().slice(span);
+    let len = text.find('\n').unwrap_or(text.len());
+    Span::new(span.start as usize, span.start as usize + text.get(..len).unwrap_or_default().trim_end().len())
+}

@@ -1,0 +1,154 @@
+//! The schemas themselves: embedded, bundled into self-contained documents, compiled once. Never reads a file.
+
+use std::sync::OnceLock;
+
+use serde_json::Value as Json;
+
+use crate::packs::embedded_schema;
+
+/// The schemas flowgate publishes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaName {
+    /// Workflow files: `*.flow.yaml`.
+    Flow,
+    /// The project file: `flowgate.yaml`.
+    Project,
+    /// Waivers: `flowgate.waivers.yaml`.
+    Waivers,
+    /// Taxonomy files: classes, labels, step types.
+    Class,
+    /// Provider profiles.
+    Provider,
+    /// The JSON report.
+    Report,
+}
+
+impl SchemaName {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Flow, Self::Project, Self::Waivers, Self::Class, Self::Provider, Self::Report];
+
+    /// The file under `schemas/`.
+    #[must_use]
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Flow => "flow.schema.json",
+            Self::Project => "project.schema.json",
+            Self::Waivers => "waivers.schema.json",
+            Self::Class => "class.schema.json",
+            Self::Provider => "provider.schema.json",
+            Self::Report => "report.schema.json",
+        }
+    }
+
+    /// What such a file is called in messages.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Flow => "workflow file",
+            Self::Project => "project file",
+            Self::Waivers => "waivers file",
+            Self::Class => "taxonomy file",
+            Self::Provider => "provider profile",
+            Self::Report => "report",
+        }
+    }
+
+    /// The compiled schema; compiled when it is first asked for.
+    pub(super) fn validator(self) -> Result<&'static jsonschema::Validator, &'static String> {
+        static COMPILED: [OnceLock<Result<jsonschema::Validator, String>>; 6] = [const { OnceLock::new() }; 6];
+        static NONE: OnceLock<Result<jsonschema::Validator, String>> = OnceLock::new();
+        let cell = COMPILED.get(self as usize).unwrap_or(&NONE);
+        let compiled = cell.get_or_init(|| {
+            jsonschema::draft202012::options().build(bundled(self)).map_err(|e| format!("the schema `{}` does not compile: {e}", self.file()))
+        });
+        compiled.as_ref()
+    }
+}
+
+/// The schema as one self-contained document: what it borrows from the workflow schema is copied into its own `$defs`.
+#[must_use]
+pub fn bundled(name: SchemaName) -> &'static Json {
+    static BUNDLED: [OnceLock<Json>; 6] = [const { OnceLock::new() }; 6];
+    static NONE: Json = Json::Null;
+    let Some(cell) = BUNDLED.get(name as usize) else { return &NONE };
+    cell.get_or_init(|| {
+        let mut schema: Json = serde_json::from_str(embedded_schema(name.file())).unwrap_or(Json::Null);
+        if embedded_schema(name.file()).contains(BORROWED) && name != SchemaName::Flow {
+            localise(&mut schema);
+            let defs = bundled(SchemaName::Flow).get("$defs").and_then(Json::as_object);
+            if let Some(root) = schema.as_object_mut() {
+                let own = root.entry("$defs").or_insert_with(|| Json::Object(serde_json::Map::new()));
+                if let Some(own) = own.as_object_mut() {
+                    for (key, value) in defs.into_iter().flatten() {
+                        own.entry(key.clone()).or_insert_with(|| value.clone());
+                    }
+                }
+            }
+        }
+        schema
+    })
+}
+
+/// How a schema refers to a definition of the workflow schema.
+const BORROWED: &str = "flow.schema.json#";
+
+fn localise(json: &mut Json) {
+    match json {
+        Json::Object(map) => {
+            for (key, value) in map.iter_mut() {
+                if let (true, Json::String(target)) = (key == "$ref", &mut *value) {
+                    if let Some(local) = target.strip_prefix("flow.schema.json") {
+                        *target = local.to_owned();
+                    }
+                } else {
+                    localise(value);
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(localise),
+        _ => {}
+    }
+}
+
+/// The subschemas that govern the place `pointer` names, references followed; several where the schema offers alternatives.
+pub(super) fn subschemas(name: SchemaName, pointer: &str) -> Vec<&'static Json> {
+    let root = bundled(name);
+    let mut here = expand(root, root);
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        here = here.into_iter().flat_map(|s| child(s, &part)).flat_map(|s| expand(root, s)).collect();
+    }
+    here
+}
+
+fn child<'s>(schema: &'s Json, part: &str) -> Option<&'s Json> {
+    if let Some(property) = schema.get("properties").and_then(|p| p.get(part)) {
+        return Some(property);
+    }
+    if part.bytes().all(|b| b.is_ascii_digit()) {
+        if let Some(items) = schema.get("items") {
+            return Some(items);
+        }
+    }
+    schema.get("additionalProperties").filter(|a| a.is_object())
+}
+
+/// A subschema, with its references followed and its alternatives side by side.
+fn expand<'s>(root: &'s Json, schema: &'s Json) -> Vec<&'s Json> {
+    let mut done = Vec::new();
+    let mut todo = vec![schema];
+    while let Some(schema) = todo.pop() {
+        // A schema that refers to itself without going down would never end.
+        if done.len() > 64 {
+            break;
+        }
+        if let Some(target) = schema.get("$ref").and_then(Json::as_str) {
+            todo.extend(target.strip_prefix('#').and_then(|p| root.pointer(p)));
+        }
+        if let Some(branches) = schema.get("anyOf").and_then(Json::as_array) {
+            todo.extend(branches);
+        }
+        done.push(schema);
+    }
+    done
+}

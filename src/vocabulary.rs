@@ -1,0 +1,147 @@
+//! The facts a policy may read, as `schemas/flowgate.cedarschema` declares them: one description that conversion, reference checks and
+//! documentation share. Never holds a fact's value.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::SchemaFragment;
+use serde_json::Value as Json;
+
+use crate::packs::embedded_schema;
+
+/// The file under `schemas/`.
+pub const SCHEMA_FILE: &str = "flowgate.cedarschema";
+/// The Cedar namespace.
+pub const NAMESPACE: &str = "Flowgate";
+
+/// The type of a fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactType {
+    /// true or false.
+    Bool,
+    /// A whole number.
+    Long,
+    /// Text.
+    Text,
+    /// A time span in whole days.
+    Duration,
+    /// A calendar date.
+    Date,
+    /// Several, unordered.
+    Set(Box<FactType>),
+    /// A record of facts.
+    Record(Vec<Attribute>),
+    /// An entity by its type: Party, Class, Label, Agreement …
+    Entity(String),
+    /// A name of something else in the project.
+    Name(NameKind),
+}
+
+/// What a name must be a name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// A node, or `none`.
+    Node,
+    /// A key of `people`.
+    Person,
+    /// A provider profile.
+    Service,
+}
+
+/// One attribute of an entity, record or context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The name: the key teams write, too.
+    pub name: String,
+    /// Its type.
+    pub fact_type: FactType,
+    /// Reads empty when nobody declares it.
+    pub required: bool,
+    /// Optional, and not claiming it is an answer.
+    pub absence_is_answer: bool,
+    /// The engine computes it.
+    pub computed: bool,
+}
+
+/// The attributes of every entity type and the context of every action.
+#[derive(Clone, Debug, Default)]
+pub struct Vocabulary {
+    entities: BTreeMap<String, Vec<Attribute>>,
+    contexts: BTreeMap<String, Vec<Attribute>>,
+    json: Json,
+}
+
+impl Vocabulary {
+    /// Reads the embedded Cedar schema.
+    ///
+    /// # Errors
+    /// The text of Cedar's own error; only a broken build has one.
+    pub fn load() -> Result<Self, String> {
+        let (fragment, _warnings) = SchemaFragment::from_cedarschema_str(embedded_schema(SCHEMA_FILE)).map_err(|e| e.to_string())?;
+        let json = fragment.to_json_value().map_err(|e| e.to_string())?;
+        let namespace = json.get(NAMESPACE).ok_or("the schema has no namespace")?;
+        let types = namespace.get("entityTypes").and_then(Json::as_object);
+        let entities = types
+            .into_iter()
+            .flatten()
+            .map(|(name, entity)| (name.clone(), attributes(entity.get("shape").unwrap_or(&Json::Null))))
+            .collect();
+        let actions = namespace.get("actions").and_then(Json::as_object);
+        let contexts = actions
+            .into_iter()
+            .flatten()
+            .map(|(name, action)| (name.clone(), attributes(action.pointer("/appliesTo/context").unwrap_or(&Json::Null))))
+            .collect();
+        Ok(Self { entities, contexts, json })
+    }
+
+    /// The attributes of an entity type.
+    #[must_use]
+    pub fn entity(&self, name: &str) -> &[Attribute] {
+        self.entities.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The context of an action.
+    #[must_use]
+    pub fn context(&self, action: &str) -> &[Attribute] {
+        self.contexts.get(action).map_or(&[], Vec::as_slice)
+    }
+
+    /// The schema as Cedar's JSON.
+    #[must_use]
+    pub fn json(&self) -> &Json {
+        &self.json
+    }
+}
+
+fn attributes(record: &Json) -> Vec<Attribute> {
+    let attributes = record.get("attributes").and_then(Json::as_object);
+    attributes
+        .into_iter()
+        .flatten()
+        .map(|(name, json)| Attribute {
+            name: name.clone(),
+            fact_type: fact_type(json),
+            required: json.get("required").and_then(Json::as_bool).unwrap_or(true),
+            absence_is_answer: json.pointer("/annotations/absence").is_some(),
+            computed: json.pointer("/annotations/computed").is_some(),
+        })
+        .collect()
+}
+
+fn fact_type(json: &Json) -> FactType {
+    match json.get("type").and_then(Json::as_str) {
+        Some("Set") => FactType::Set(Box::new(fact_type(json.get("element").unwrap_or(&Json::Null)))),
+        Some("Record") => FactType::Record(attributes(json)),
+        _ => match json.get("name").and_then(Json::as_str).unwrap_or_default() {
+            "Bool" | "Boolean" => FactType::Bool,
+            "Long" => FactType::Long,
+            "String" => FactType::Text,
+            "duration" => FactType::Duration,
+            "datetime" => FactType::Date,
+            "NodeId" => FactType::Name(NameKind::Node),
+            "PersonId" => FactType::Name(NameKind::Person),
+            "Service" => FactType::Name(NameKind::Service),
+            entity => FactType::Entity(entity.to_owned()),
+        },
+    }
+}
