@@ -35,4 +35,6 @@ pub mod finding;
 
 mod check;
 
+pub mod rulebook;
+
 pub use self::check::{Checked, Options, Project, Report, check};
