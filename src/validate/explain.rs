@@ -36,8 +36,12 @@ struct Context<'d> {
 impl Context<'_> {
     /// What this place is called: its key, or the file.
     fn label(&self) -> String {
-        match self.pointer.rsplit_once('/') {
-            Some((_, last)) if !last.is_empty() => format!("`{}`", last.replace("~1", "/").replace("~0", "~")),
+        let mut parts = self.pointer.rsplit('/').map(|part| part.replace("~1", "/").replace("~0", "~"));
+        match (parts.next().filter(|last| !last.is_empty()), parts.next()) {
+            (Some(last), Some(list)) if !list.is_empty() && last.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("entry {} of `{list}`", last.parse::<usize>().map_or(0, |n| n + 1))
+            }
+            (Some(last), _) => format!("`{last}`"),
             _ => format!("this {}", self.name.noun()),
         }
     }
@@ -80,7 +84,9 @@ impl Context<'_> {
 
     fn not_one_of(&self, options: &[String]) -> Problem {
         // Where the schema offers alternatives, a word of any of them would do.
-        let found = self.value.as_str().map(|s| format!("`{s}`")).unwrap_or_else(|| kind_of(self.value).to_owned());
+        // A word is repeated; a longer text may be anything, a secret pasted into the wrong line included.
+        let word = self.value.as_str().filter(|s| s.len() <= 40 && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./ ".contains(&b)));
+        let found = word.map(|s| format!("`{s}`")).unwrap_or_else(|| kind_of(self.value).to_owned());
         let near = self.value.as_str().and_then(|s| did_you_mean(s, options.iter().map(String::as_str)));
         let help = match near {
             Some(near) => format!("did you mean `{near}`? one of: {}", options.join(", ")),
