@@ -13,7 +13,7 @@ use crate::graph;
 use crate::judge::{self, Judge, Policies};
 use crate::load::{self, Document, Limits, Value};
 use crate::packs::{Library, Selection};
-use crate::problem::{Problem, SourceFile};
+use crate::problem::{Problem, SourceFile, Span};
 use crate::propagate::{DEFAULT_VARIANT_CAP, propagate};
 use crate::validate::{self, SchemaName};
 use crate::vocabulary::Vocabulary;
@@ -158,7 +158,8 @@ impl Project {
         let documents = self.file.iter().chain(&self.workflows);
         let sections = documents.flat_map(|d| ["evidence", "agreements"].into_iter().filter_map(|s| d.root().get(s)));
         let entries = sections.flat_map(Value::entries).flat_map(|(_, e)| ["uri", "document"].into_iter().filter_map(move |k| e.get(k)));
-        let inside = |uri: &&str| !is_web_address(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        let inside =
+            |uri: &&str| !is_web_address(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
         entries.filter_map(Value::as_str).filter(inside).filter(|uri| root.join(uri).is_file()).map(str::to_owned).collect()
     }
 
@@ -216,6 +217,12 @@ fn judged(
 ) -> Result<Report, Problem> {
     let vocabulary = Vocabulary::load().map_err(|e| Problem::new("judge/bad-schema", format!("the Cedar schema does not parse: {e}")))?;
 
+    if project.file.is_none() && project.problems.is_empty() {
+        let places = project.workflows.first().map(|d| d.file());
+        let problem = Problem::new("graph/no-project", "there is no project file `flowgate.yaml` at or above these workflows");
+        let problem = places.into_iter().fold(problem, |p, file| p.at(file, Span::new(0, 0), "no project above this file"));
+        problems.push(problem.help("`flowgate init` writes one: roles, parties and packs decide what is asked"));
+    }
     problems.extend(project.file.iter().flat_map(|f| validate::against(SchemaName::Project, f)));
     problems.extend(project.waivers.iter().flat_map(|f| validate::against(SchemaName::Waivers, f)));
     problems.extend(validate::all_against(SchemaName::Flow, &project.workflows.iter().collect::<Vec<_>>()));
@@ -227,7 +234,7 @@ fn judged(
 
     let policies = Policies::load(library, &vocabulary, permits, problems)?;
     let environment = Environment { as_of: as_of(project, options), files: project.files() };
-    let base = FactBase { graph: &graph, vocabulary: &vocabulary, mentioned: &policies.mentioned, environment: &environment };
+    let base = FactBase::new(&graph, &vocabulary, &policies.mentioned, &environment);
     let judge = Judge { base: &base, policies: &policies, slicing: options.slicing };
 
     // Labels that depend on what leaves a step are asked for after a first round without them; they change labels only, never classes.

@@ -1,7 +1,5 @@
 //! Facts nobody writes: agreements in force, evidence on file, who reviews, which network is crossed.
 
-use std::collections::BTreeSet;
-
 use jiff::civil::Date;
 
 use super::{FactBase, FactValue};
@@ -49,24 +47,13 @@ impl<'g, 'd> FactBase<'g, 'd> {
         let above = &self.graph.taxonomy.entry(class).above;
         self.agreements_with(node).any(|agreement| {
             let mut listed = agreement.texts("classes").peekable();
-            listed.peek().is_none()
-                || listed.filter_map(|c| self.graph.taxonomy.find(LabelKind::Class, c)).any(|c| above.contains(c))
+            listed.peek().is_none() || listed.filter_map(|c| self.graph.taxonomy.find(LabelKind::Class, c)).any(|c| above.contains(c))
         })
     }
 
     /// Fact names under which other nodes of the workflow refer to this one.
     pub(super) fn named_as(&self, node: NodeId) -> FactValue {
-        const REFERENCES: [&str; 4] = ["map_store", "audit_log", "fallback", "host"];
-        let id = self.graph.nodes[node].id.as_str();
-        let workflow = self.graph.nodes[node].workflow;
-        let mut names: BTreeSet<&str> = BTreeSet::new();
-        for (other, declared) in self.graph.nodes.iter() {
-            if workflow.is_some() && declared.workflow != workflow {
-                continue;
-            }
-            names.extend(REFERENCES.iter().copied().filter(|key| self.graph.text_fact(other, key) == Some(id)));
-        }
-        FactValue::texts(names)
+        FactValue::texts(self.named_as.get(&node).into_iter().flatten().copied())
     }
 
     /// A reviewer who is named is a person; one named by role or team is that.
@@ -75,23 +62,22 @@ impl<'g, 'd> FactBase<'g, 'd> {
     }
 
     pub(super) fn node_kinds(&self, workflow: WorkflowId) -> FactValue {
-        let edges = self.graph.edges.iter().filter(|(_, e)| e.workflow == workflow && !e.implied);
-        FactValue::texts(edges.flat_map(|(_, e)| [e.from, e.to]).map(|n| self.graph.nodes[n].kind.word()))
+        let edges = self.graph.flows_of[workflow].iter().map(|e| &self.graph.edges[*e]).filter(|e| !e.implied);
+        FactValue::texts(edges.flat_map(|e| [e.from, e.to]).map(|n| self.graph.nodes[n].kind.word()))
     }
 
     pub(super) fn reviewer_kinds(&self, workflow: WorkflowId) -> FactValue {
-        let edges = self.graph.edges.iter().filter(|(_, e)| e.workflow == workflow);
-        let reviewers = edges.map(|(_, e)| e.to).filter(|n| self.graph.nodes[*n].kind == NodeKind::Reviewer);
-        let kinds = reviewers.filter_map(|n| {
-            self.graph.text_fact(n, "reviewer_kind").map(FactValue::text).or_else(|| self.reviewer_kind(n))
-        });
+        let edges = self.graph.flows_of[workflow].iter().map(|e| &self.graph.edges[*e]);
+        let reviewers = edges.map(|e| e.to).filter(|n| self.graph.nodes[*n].kind == NodeKind::Reviewer);
+        let kinds =
+            reviewers.filter_map(|n| self.graph.text_fact(n, "reviewer_kind").map(FactValue::text).or_else(|| self.reviewer_kind(n)));
         FactValue::Set(kinds.collect())
     }
 
     /// Some endpoint of the workflow is run by an outside party, or by nobody we know.
     pub(super) fn is_hosted(&self, workflow: WorkflowId) -> bool {
-        let edges = self.graph.edges.iter().filter(|(_, e)| e.workflow == workflow);
-        edges.flat_map(|(_, e)| [e.from, e.to]).any(|n| self.graph.nodes[n].kind == NodeKind::Endpoint && !self.graph.is_self_run(n))
+        let edges = self.graph.flows_of[workflow].iter().map(|e| &self.graph.edges[*e]);
+        edges.flat_map(|e| [e.from, e.to]).any(|n| self.graph.nodes[n].kind == NodeKind::Endpoint && !self.graph.is_self_run(n))
     }
 
     /// Types of evidence in force for a workflow: owned, dated, not past review, covering it, its file there.

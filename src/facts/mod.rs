@@ -13,7 +13,7 @@ use crate::graph::{EdgeId, Fact, FlowGraph, NodeId, WorkflowId};
 use crate::load::Value;
 use crate::packs::{LabelId, LabelKind, LabelSet};
 use crate::propagate::{ItemId, Propagation, Variant};
-use crate::vocabulary::{Attribute, FactType, Vocabulary};
+use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
 
 pub use self::derived::is_web_address;
 pub use self::value::{FactValue, days_in_words, uid};
@@ -52,9 +52,32 @@ pub struct FactBase<'g, 'd> {
     /// Attribute names that some policy reads.
     pub(crate) mentioned: &'g BTreeSet<String>,
     pub(crate) environment: &'g Environment,
+    /// Fact names under which nodes refer to a node.
+    named_as: BTreeMap<NodeId, BTreeSet<&'g str>>,
 }
 
 impl<'g, 'd> FactBase<'g, 'd> {
+    /// Facts over a graph, of which only those in `mentioned` are kept.
+    #[must_use]
+    pub fn new(
+        graph: &'g FlowGraph<'d>,
+        vocabulary: &'g Vocabulary,
+        mentioned: &'g BTreeSet<String>,
+        environment: &'g Environment,
+    ) -> Self {
+        let mut named_as: BTreeMap<NodeId, BTreeSet<&'g str>> = BTreeMap::new();
+        for (id, node) in graph.nodes.iter() {
+            let references = vocabulary.entity(node.kind.entity()).iter().filter(|a| a.fact_type == FactType::Name(NameKind::Node));
+            for reference in references {
+                let named = graph.text_fact(id, &reference.name).and_then(|name| graph.find_node(node.workflow, name));
+                if let Some(named) = named {
+                    named_as.entry(named).or_default().insert(reference.name.as_str());
+                }
+            }
+        }
+        Self { graph, vocabulary, mentioned, environment, named_as }
+    }
+
     /// Is a fact read by any policy?
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {

@@ -86,9 +86,9 @@ impl FactValue {
             FactType::Date => Self::Date(NO_END.to_owned()),
             FactType::Set(_) => Self::Set(BTreeSet::new()),
             FactType::Entity(entity) => Self::Entity(entity.clone(), "none".to_owned()),
-            FactType::Record(attributes) => Self::Record(
-                attributes.iter().filter(|a| a.required).map(|a| (a.name.clone(), Self::empty(&a.fact_type))).collect(),
-            ),
+            FactType::Record(attributes) => {
+                Self::Record(attributes.iter().filter(|a| a.required).map(|a| (a.name.clone(), Self::empty(&a.fact_type))).collect())
+            }
         }
     }
 
@@ -121,9 +121,7 @@ impl fmt::Display for FactValue {
             Self::Text(text) | Self::Date(text) => f.write_str(text),
             Self::Days(days) => f.write_str(&days_in_words(*days)),
             Self::Set(values) => f.write_str(&values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-            Self::Record(facts) => {
-                f.write_str(&facts.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join(", "))
-            }
+            Self::Record(facts) => f.write_str(&facts.iter().map(|(k, v)| format!("{k}: {v}")).collect::<Vec<_>>().join(", ")),
             Self::Entity(_, id) => f.write_str(id),
         }
     }

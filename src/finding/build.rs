@@ -126,8 +126,17 @@ impl<'d> Builder<'_, '_, '_, 'd> {
 
     /// Names only, never lines: rule, workflow, ends of the flow, contract. Two flows between the same nodes are told apart by what they carry
     /// and, where that is equal too, by their order among equals.
-    fn fingerprint(&self, policy: &Policy, workflow: Option<&str>, subject: &Subject<'_>, names: &SubjectNames, contract: Option<&str>, fact: &str) -> String {
-        let mut parts: Vec<String> = vec![policy.id.clone(), workflow.unwrap_or_default().to_owned(), contract.unwrap_or_default().to_owned(), fact.to_owned()];
+    fn fingerprint(
+        &self,
+        policy: &Policy,
+        workflow: Option<&str>,
+        subject: &Subject<'_>,
+        names: &SubjectNames,
+        contract: Option<&str>,
+        fact: &str,
+    ) -> String {
+        let mut parts: Vec<String> =
+            vec![policy.id.clone(), workflow.unwrap_or_default().to_owned(), contract.unwrap_or_default().to_owned(), fact.to_owned()];
         match names {
             SubjectNames::Flow { from, to, .. } => parts.extend([from.clone(), to.clone()]),
             SubjectNames::Node(name) | SubjectNames::Workflow(name) => parts.push(name.clone()),
@@ -142,8 +151,9 @@ impl<'d> Builder<'_, '_, '_, 'd> {
     /// What tells a flow from others between the same two nodes; nothing where there is none.
     fn twin_key(&self, id: EdgeId) -> Vec<String> {
         let edge = &self.graph.edges[id];
+        let leaving = self.graph.leaving[edge.from].iter().copied();
         let twins: Vec<EdgeId> =
-            self.graph.edges.iter().filter(|(_, e)| e.from == edge.from && e.to == edge.to && e.workflow == edge.workflow).map(|(id, _)| id).collect();
+            leaving.filter(|t| self.graph.edges[*t].to == edge.to && self.graph.edges[*t].workflow == edge.workflow).collect();
         if twins.len() < 2 {
             return Vec::new();
         }
@@ -153,7 +163,11 @@ impl<'d> Builder<'_, '_, '_, 'd> {
 
     fn undeclared(&self, kind: &VerdictKind<'_>) -> Vec<UndeclaredFact> {
         let VerdictKind::Undeclared(missing) = kind else { return Vec::new() };
-        let name = |missing: &Missing<'_>| UndeclaredFact { fact: missing.fact.clone(), holder: self.holder_name(&missing.holder), needs: missing.needs.clone() };
+        let name = |missing: &Missing<'_>| UndeclaredFact {
+            fact: missing.fact.clone(),
+            holder: self.holder_name(&missing.holder),
+            needs: missing.needs.clone(),
+        };
         missing.iter().map(name).collect()
     }
 
@@ -207,7 +221,11 @@ impl<'d> Builder<'_, '_, '_, 'd> {
             if let Some(field) = origin.field.map(|f| &self.graph.fields[f]) {
                 let span = field.value.key_span().unwrap_or(field.value.span());
                 let file = self.graph.nodes[field.node].document.file();
-                places.push(Place::new(file, Span::new(span.start as usize, field.value.span().end.max(span.end) as usize), format!("`{}` enters here", field.id)));
+                places.push(Place::new(
+                    file,
+                    Span::new(span.start as usize, field.value.span().end.max(span.end) as usize),
+                    format!("`{}` enters here", field.id),
+                ));
             }
         }
         for hop in hops {
@@ -218,7 +236,10 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         }
         if let Subject::Flow(edge) = &verdict.subject {
             let to = &self.graph.nodes[self.graph.edges[*edge].to];
-            let label = self.graph.operator(self.graph.edges[*edge].to).map_or_else(|| "no operator declared".to_owned(), |o| format!("run by `{o}`"));
+            let label = self
+                .graph
+                .operator(self.graph.edges[*edge].to)
+                .map_or_else(|| "no operator declared".to_owned(), |o| format!("run by `{o}`"));
             places.push(Place::new(to.document.file(), to.span, label));
         }
         if let Some(agreement) = verdict.contract.and_then(|c| self.graph.agreements.get(c)) {
@@ -233,7 +254,7 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         let hops = match subject {
             Subject::Flow(edge) => self.propagation.witness(*edge, item, variant),
             Subject::Node(node) => {
-                let entering: Vec<EdgeId> = self.graph.edges.iter().filter(|(_, e)| e.to == *node).map(|(id, _)| id).collect();
+                let entering = self.graph.entering[*node].clone();
                 let arrives = |e: &EdgeId| self.propagation.edges[*e].get(&item).is_some_and(|v| v.contains(&variant));
                 let entering: Vec<EdgeId> = entering.into_iter().filter(arrives).collect();
                 let ways = entering.into_iter().map(|e| self.propagation.witness(e, item, variant)).filter(|w| !w.is_empty());
@@ -273,7 +294,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
 
     /// Fills the names into a message.
     fn fill(&self, text: &str, verdict: &Verdict<'d>, subject: &SubjectNames) -> String {
-        let mut values: Vec<(&str, String)> = vec![("workflow", verdict.workflow.map(|w| self.graph.workflows[w].id.to_owned()).unwrap_or_default())];
+        let mut values: Vec<(&str, String)> =
+            vec![("workflow", verdict.workflow.map(|w| self.graph.workflows[w].id.to_owned()).unwrap_or_default())];
         if let Some((item, _)) = verdict.datum {
             let (name, form, surface) = self.datum(item);
             values.extend([("datum", name), ("form", form), ("surface", surface)]);
@@ -337,10 +359,8 @@ fn group_depth(taxonomy: &Taxonomy, members: &LabelSet) -> usize {
 
 /// Data in a label: the first three, and how many more.
 fn list_data(data: &[DatumNames]) -> String {
-    let mut names: Vec<String> = data
-        .iter()
-        .map(|d| if d.surface == "body" { format!("`{}`", d.name) } else { format!("`{}` ({})", d.name, d.surface) })
-        .collect();
+    let mut names: Vec<String> =
+        data.iter().map(|d| if d.surface == "body" { format!("`{}`", d.name) } else { format!("`{}` ({})", d.name, d.surface) }).collect();
     names.dedup();
     let more = names.len().saturating_sub(3);
     names.truncate(3);

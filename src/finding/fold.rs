@@ -29,7 +29,13 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
             let same = key(other).0 == key(finding).0 && other.subject == finding.subject;
             let contract = other.contract == finding.contract || finding.contract.is_none();
             let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name && o.form == d.form));
-            named && same && contract && data && other.undeclared.is_empty() && other.severity >= finding.severity && yields_to(other).is_none_or(|w| w != finding.rule)
+            named
+                && same
+                && contract
+                && data
+                && other.undeclared.is_empty()
+                && other.severity >= finding.severity
+                && yields_to(other).is_none_or(|w| w != finding.rule)
         })
     };
     let headlines: Vec<Option<usize>> = findings.iter().map(headline).collect();
@@ -72,14 +78,20 @@ fn fold_repeats(findings: Vec<Finding>) -> Vec<Finding> {
                 _ => false,
             };
             let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name));
-            there && data && other.rule == finding.rule && other.workflow == finding.workflow && other.contract == finding.contract
+            there
+                && data
+                && other.rule == finding.rule
+                && other.workflow == finding.workflow
+                && other.contract == finding.contract
                 && other.undeclared.is_empty() == finding.undeclared.is_empty()
         })
     };
     let causes: Vec<Option<usize>> = findings.iter().map(cause).collect();
     let mut kept: Vec<Option<Finding>> = findings.iter().cloned().map(Some).collect();
     for (n, finding) in findings.iter().enumerate() {
-        let Some(at) = causes.get(n).copied().flatten().filter(|at| *at != n && causes.get(*at).copied().flatten().is_none()) else { continue };
+        let Some(at) = causes.get(n).copied().flatten().filter(|at| *at != n && causes.get(*at).copied().flatten().is_none()) else {
+            continue;
+        };
         let name = match &finding.subject {
             SubjectNames::Flow { to, .. } => to.clone(),
             SubjectNames::Node(node) => node.clone(),

@@ -154,7 +154,12 @@ pub struct Findings {
 
 /// Makes findings of verdicts.
 #[must_use]
-pub fn findings<'g, 'd>(judge: &Judge<'_, 'g, 'd>, propagation: &mut Propagation<'g, 'd>, verdicts: Vec<Verdict<'d>>, honour_waivers: bool) -> Findings {
+pub fn findings<'g, 'd>(
+    judge: &Judge<'_, 'g, 'd>,
+    propagation: &mut Propagation<'g, 'd>,
+    verdicts: Vec<Verdict<'d>>,
+    honour_waivers: bool,
+) -> Findings {
     let (open, waived) = waivers::split(judge, propagation, verdicts, honour_waivers);
     let changes = severity_changes(judge);
     let mut open = build::build(judge, propagation, open);

@@ -11,7 +11,12 @@ use super::WaiverNames;
 /// Verdicts, with those each valid waiver covers set apart.
 type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>);
 
-pub(super) fn split<'d>(judge: &Judge<'_, '_, 'd>, propagation: &Propagation<'_, 'd>, verdicts: Vec<Verdict<'d>>, honour: bool) -> Split<'d> {
+pub(super) fn split<'d>(
+    judge: &Judge<'_, '_, 'd>,
+    propagation: &Propagation<'_, 'd>,
+    verdicts: Vec<Verdict<'d>>,
+    honour: bool,
+) -> Split<'d> {
     let graph = judge.base.graph;
     let Some(document) = graph.declarations.waivers.filter(|_| honour) else { return (verdicts, Vec::new()) };
     let items: Vec<Value<'d>> = document.root().get("waivers").into_iter().flat_map(Value::items).collect();
@@ -44,7 +49,13 @@ fn names(waiver: Declared<'_>) -> WaiverNames {
 }
 
 /// Does a waiver name this rule, workflow, place and datum? What it does not name it does not cover; a wildcard is written out.
-fn covers(judge: &Judge<'_, '_, '_>, graph: &FlowGraph<'_>, propagation: &Propagation<'_, '_>, waiver: Declared<'_>, verdict: &Verdict<'_>) -> bool {
+fn covers(
+    judge: &Judge<'_, '_, '_>,
+    graph: &FlowGraph<'_>,
+    propagation: &Propagation<'_, '_>,
+    waiver: Declared<'_>,
+    verdict: &Verdict<'_>,
+) -> bool {
     let policy = &judge.policies.table[verdict.policy];
     let is = |key: &str, name: &str| waiver.text(key).is_some_and(|w| w == "*" || w == name);
     let rule = waiver.text("rule").is_some_and(|r| r == policy.rule || r == policy.id);

@@ -14,11 +14,7 @@ use crate::vocabulary::Vocabulary;
 
 /// Builds the graph of a project. What does not resolve becomes problems, and the rest of the graph stands.
 #[must_use]
-pub fn build<'d>(
-    declarations: Declarations<'d>,
-    library: &'d Library,
-    vocabulary: &Vocabulary,
-) -> (FlowGraph<'d>, Vec<Problem>) {
+pub fn build<'d>(declarations: Declarations<'d>, library: &'d Library, vocabulary: &Vocabulary) -> (FlowGraph<'d>, Vec<Problem>) {
     let mut builder = Builder {
         library,
         problems: Vec::new(),
@@ -33,6 +29,10 @@ pub fn build<'d>(
             taxonomy: library.taxonomy.clone(),
             declarations,
             graph: DiGraph::new(),
+            shared: BTreeMap::new(),
+            leaving: Table::default(),
+            entering: Table::default(),
+            flows_of: Table::default(),
         },
     };
     builder.read_project();
@@ -69,6 +69,7 @@ impl<'d> Builder<'d> {
         }
         let mut shared = BTreeMap::new();
         self.read_nodes(None, document, &mut shared);
+        self.graph.shared = shared;
     }
 
     fn read_workflows(&mut self) {
@@ -280,12 +281,13 @@ impl<'d> Builder<'d> {
         let (document, span, workflow) = (copy.document, copy.span, copy.workflow);
         let id = copy.id.clone();
         let copy = self.graph.nodes.push(copy);
-        if let Some(workflow) = workflow {
-            self.graph.workflows[workflow].nodes.insert(id, copy);
-        }
-        let receives = provided.and_then(|v| v.get("receives")).map(|r| {
-            Selected::Named(r.items().filter_map(|v| Some(Selector { source: None, name: v.as_str()?, span })).collect())
-        });
+        match workflow {
+            Some(workflow) => self.graph.workflows[workflow].nodes.insert(id, copy),
+            None => self.graph.shared.insert(id, copy),
+        };
+        let receives = provided
+            .and_then(|v| v.get("receives"))
+            .map(|r| Selected::Named(r.items().filter_map(|v| Some(Selector { source: None, name: v.as_str()?, span })).collect()));
         // A shared node's copies are filled in every workflow that uses the node; one of them stands for all.
         let workflow = workflow.or_else(|| self.first_user(of)).or_else(|| self.graph.workflows.ids().next());
         let Some(workflow) = workflow else { return };
@@ -422,6 +424,14 @@ impl<'d> Builder<'d> {
             }
         }
         self.graph.graph = graph;
+        self.graph.leaving = self.graph.nodes.ids().map(|_| Vec::new()).collect();
+        self.graph.entering = self.graph.nodes.ids().map(|_| Vec::new()).collect();
+        self.graph.flows_of = self.graph.workflows.ids().map(|_| Vec::new()).collect();
+        for (id, edge) in self.graph.edges.iter() {
+            self.graph.leaving[edge.from].push(id);
+            self.graph.entering[edge.to].push(id);
+            self.graph.flows_of[edge.workflow].push(id);
+        }
     }
 }
 

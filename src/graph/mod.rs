@@ -54,6 +54,14 @@ pub struct FlowGraph<'d> {
     pub declarations: Declarations<'d>,
     /// The same nodes and flows for graph algorithms.
     pub graph: DiGraph<NodeId, EdgeId>,
+    /// Shared nodes by id.
+    pub shared: BTreeMap<String, NodeId>,
+    /// The flows that leave each node.
+    pub leaving: Table<NodeId, Vec<EdgeId>>,
+    /// The flows that enter each node.
+    pub entering: Table<NodeId, Vec<EdgeId>>,
+    /// The flows of each workflow.
+    pub flows_of: Table<WorkflowId, Vec<EdgeId>>,
 }
 
 /// A workflow file.
@@ -197,19 +205,14 @@ impl<'d> FlowGraph<'d> {
         self.parties.iter().find(|(_, p)| p.relation == "self").map(|(id, _)| id.as_str())
     }
 
-    /// The flows that leave a node.
-    pub fn leaving(&self, node: NodeId) -> impl Iterator<Item = EdgeId> + '_ {
-        self.edges.iter().filter(move |(_, e)| e.from == node).map(|(id, _)| id)
-    }
-
     /// The workflows a node takes part in: its own, or those whose flows touch it.
     #[must_use]
     pub fn workflows_of(&self, node: NodeId) -> Vec<WorkflowId> {
         if let Some(workflow) = self.nodes[node].workflow {
             return vec![workflow];
         }
-        let mut touched: Vec<WorkflowId> =
-            self.edges.iter().filter(|(_, e)| e.from == node || e.to == node).map(|(_, e)| e.workflow).collect();
+        let touching = self.leaving[node].iter().chain(&self.entering[node]);
+        let mut touched: Vec<WorkflowId> = touching.map(|e| self.edges[*e].workflow).collect();
         touched.sort_unstable();
         touched.dedup();
         touched
@@ -219,6 +222,6 @@ impl<'d> FlowGraph<'d> {
     #[must_use]
     pub fn find_node(&self, workflow: Option<WorkflowId>, name: &str) -> Option<NodeId> {
         let own = workflow.and_then(|w| self.workflows[w].nodes.get(name).copied());
-        own.or_else(|| self.nodes.iter().find(|(_, n)| n.workflow.is_none() && n.id == name).map(|(id, _)| id))
+        own.or_else(|| self.shared.get(name).copied())
     }
 }

@@ -50,7 +50,12 @@ impl<'d> Checker<'_, 'd> {
         let Some(document) = self.graph.declarations.project else { return };
         let at = At { document, workflow: None };
         self.record(at, document.root(), vocabulary.entity("Project"));
-        for (section, entity) in [("parties", "Party"), ("agreements", "Agreement"), ("addressable", "Attestation"), ("qi_approvals", "Attestation")] {
+        if let Some(as_of) = document.root().get("as_of") {
+            self.date(at, as_of);
+        }
+        for (section, entity) in
+            [("parties", "Party"), ("agreements", "Agreement"), ("addressable", "Attestation"), ("qi_approvals", "Attestation")]
+        {
             for (_, value) in document.root().get(section).into_iter().flat_map(Value::entries) {
                 self.record(at, value, vocabulary.entity(entity));
             }
@@ -95,7 +100,9 @@ impl<'d> Checker<'_, 'd> {
             FactType::Date if value.as_str() != Some("none") => self.date(at, value),
             FactType::Entity(entity) => match entity.as_str() {
                 "Party" => self.name_of(at, value, self.graph.parties.keys().map(String::as_str).collect(), "party", "graph/unknown-party"),
-                "Agreement" => self.name_of(at, value, self.graph.agreements.keys().copied().collect(), "agreement", "graph/unknown-agreement"),
+                "Agreement" => {
+                    self.name_of(at, value, self.graph.agreements.keys().copied().collect(), "agreement", "graph/unknown-agreement")
+                }
                 "Class" => self.label(at, value, LabelKind::Class),
                 "Label" => self.label(at, value, LabelKind::Label),
                 _ => {}
@@ -161,7 +168,9 @@ impl<'d> Checker<'_, 'd> {
             None => format!("declare it, or name one of: {}", known.join(", ")),
         };
         self.problems.push(
-            Problem::new(code, format!("there is no {noun} `{name}`")).at(at.document.file(), value.span(), format!("no such {noun}")).help(help),
+            Problem::new(code, format!("there is no {noun} `{name}`"))
+                .at(at.document.file(), value.span(), format!("no such {noun}"))
+                .help(help),
         );
     }
 

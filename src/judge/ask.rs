@@ -104,6 +104,11 @@ impl<'p> Asker<'p> {
         FactValue::Entity(entity.to_owned(), id)
     }
 
+    /// The classes and labels a row is in.
+    pub(super) fn parents_of(&self, row: RowId) -> &LabelSet {
+        &self.rows[row].parents
+    }
+
     fn name(&self, row: RowId) -> (&'static str, String) {
         let of = &self.rows[row];
         (of.entity, of.id.clone().unwrap_or_else(|| row.0.to_string()))
@@ -151,7 +156,9 @@ impl<'p> Asker<'p> {
         let mut sets: Vec<(usize, PolicySet)> = Vec::new();
         let mut problems = Vec::new();
         for (slice, n) in &slices {
-            match PolicySet::from_policies(slice.iter().map(|id| self.policies.table[*id].cedar.new_id(cedar_policy::PolicyId::new(id.0.to_string())))) {
+            match PolicySet::from_policies(
+                slice.iter().map(|id| self.policies.table[*id].cedar.new_id(cedar_policy::PolicyId::new(id.0.to_string()))),
+            ) {
                 Ok(set) => sets.push((*n, set)),
                 Err(error) => problems.push(undecided(&error.to_string())),
             }
@@ -170,7 +177,8 @@ impl<'p> Asker<'p> {
             if slice.iter().all(|id| self.policies.table[*id].unconditional) && !slice.is_empty() {
                 return Ok(Answer::default());
             }
-            let set = slices.get(slice).and_then(|n| sets.get(*n)).map(|(_, set)| set).ok_or_else(|| undecided("a policy set is missing"))?;
+            let set =
+                slices.get(slice).and_then(|n| sets.get(*n)).map(|(_, set)| set).ok_or_else(|| undecided("a policy set is missing"))?;
             let context = contexts.get(question.context.0 as usize).ok_or_else(|| undecided("a context is missing"))?.clone()?;
             self.decide(&authorizer, question, context, set, &entities)
         };
@@ -223,7 +231,14 @@ impl<'p> Asker<'p> {
         slice
     }
 
-    fn decide(&self, authorizer: &Authorizer, question: &Question, context: Context, set: &PolicySet, entities: &Entities) -> Result<Answer, Problem> {
+    fn decide(
+        &self,
+        authorizer: &Authorizer,
+        question: &Question,
+        context: Context,
+        set: &PolicySet,
+        entities: &Entities,
+    ) -> Result<Answer, Problem> {
         let uid_of = |row: RowId| {
             let (entity, id) = self.name(row);
             uid(entity, &id).ok_or_else(|| undecided("an entity has no name"))
@@ -236,14 +251,16 @@ impl<'p> Asker<'p> {
             }
         }
         let action = uid("Action", question.action).ok_or_else(|| undecided("an action has no name"))?;
-        let request = Request::new(principal, action, resource, context, Some(&self.policies.schema)).map_err(|e| undecided(&e.to_string()))?;
+        let request =
+            Request::new(principal, action, resource, context, Some(&self.policies.schema)).map_err(|e| undecided(&e.to_string()))?;
         let response = authorizer.is_authorized(&request, set, entities);
         // Cedar skips a policy that errs, whether it would have allowed or denied.
         if let Some(error) = response.diagnostics().errors().next() {
             return Err(undecided(&error.to_string()));
         }
         let allowed = response.decision() == cedar_policy::Decision::Allow;
-        let reasons: BTreeSet<PolicyId> = response.diagnostics().reason().filter_map(|id| id.to_string().parse().ok().map(PolicyId)).collect();
+        let reasons: BTreeSet<PolicyId> =
+            response.diagnostics().reason().filter_map(|id| id.to_string().parse().ok().map(PolicyId)).collect();
         let explains = (question.action == "label") == allowed;
         let fired = if explains { reasons.into_iter().map(|id| self.fired(id, &request, entities)).collect() } else { Vec::new() };
         let unpermitted = !allowed && fired.is_empty() && question.action != "label";
@@ -266,12 +283,7 @@ impl<'p> Asker<'p> {
                 text.replace(&format!("{{{placeholder}}}"), &value)
             })
         };
-        Fired {
-            policy: id,
-            reasons: policy.clauses.explain(request, entities),
-            message: fill(&policy.message),
-            help: fill(&policy.help),
-        }
+        Fired { policy: id, reasons: policy.clauses.explain(request, entities), message: fill(&policy.message), help: fill(&policy.help) }
     }
 
     /// The store: every row, checked against the schema.

@@ -157,7 +157,9 @@ fn survey(expr: &pst::Expr, taxonomy: &Taxonomy, clauses: &mut Clauses) {
                 clauses.mentions.insert(id);
             }
         }
-        pst::Expr::BinaryOp { op: pst::BinaryOp::Add | pst::BinaryOp::Sub | pst::BinaryOp::Mul | pst::BinaryOp::Offset, .. } => clauses.arithmetic = true,
+        pst::Expr::BinaryOp { op: pst::BinaryOp::Add | pst::BinaryOp::Sub | pst::BinaryOp::Mul | pst::BinaryOp::Offset, .. } => {
+            clauses.arithmetic = true
+        }
         pst::Expr::UnaryOp { op: pst::UnaryOp::Neg, .. } => clauses.arithmetic = true,
         _ => {}
     }

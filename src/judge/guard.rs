@@ -106,8 +106,14 @@ mod tests {
         assert_eq!(verdict(nested(60)), Ok(()));
         assert_eq!(verdict(nested(70)), Err("judge/policy-too-deep"));
         assert_eq!(verdict(nested(100_000)), Err("judge/policy-too-deep"));
-        assert_eq!(verdict(format!("forbid(principal, action, resource) when {{ {}true }};", "!".repeat(200))), Err("judge/policy-too-deep"));
-        assert_eq!(verdict(format!("forbid(principal, action, resource) when {{ {}true }};", "if true then true else ".repeat(200))), Err("judge/policy-too-deep"));
+        assert_eq!(
+            verdict(format!("forbid(principal, action, resource) when {{ {}true }};", "!".repeat(200))),
+            Err("judge/policy-too-deep")
+        );
+        assert_eq!(
+            verdict(format!("forbid(principal, action, resource) when {{ {}true }};", "if true then true else ".repeat(200))),
+            Err("judge/policy-too-deep")
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod clauses;
 mod guard;
 mod labels;
 mod policies;
+mod questions;
 mod verdicts;
 
 use std::sync::OnceLock;

@@ -291,21 +291,45 @@ impl Loader<'_> {
         }
     }
 
-    fn policy(&mut self, file: &Arc<SourceFile>, role: Role, id: &str, policy: &cedar_policy::Policy, span: Span) -> Result<Policy, Problem> {
-        let refuse = |code: &'static str, message: String, label: &str, help: &str| Problem::new(code, message).at(file, span, label).help(help);
+    fn policy(
+        &mut self,
+        file: &Arc<SourceFile>,
+        role: Role,
+        id: &str,
+        policy: &cedar_policy::Policy,
+        span: Span,
+    ) -> Result<Policy, Problem> {
+        let refuse =
+            |code: &'static str, message: String, label: &str, help: &str| Problem::new(code, message).at(file, span, label).help(help);
         let wanted = if role == Role::Rule { Effect::Forbid } else { Effect::Permit };
         if policy.effect() != wanted {
             return Err(match role {
-                Role::Rule => refuse("judge/not-a-forbid", "a rule is a `forbid`".to_owned(), "this is a `permit`", "say what is not allowed; silence is the default"),
-                _ => refuse("judge/not-a-permit", "labels and permit lists are made of `permit`".to_owned(), "this is a `forbid`", "put a `forbid` into a rule folder"),
+                Role::Rule => refuse(
+                    "judge/not-a-forbid",
+                    "a rule is a `forbid`".to_owned(),
+                    "this is a `permit`",
+                    "say what is not allowed; silence is the default",
+                ),
+                _ => refuse(
+                    "judge/not-a-permit",
+                    "labels and permit lists are made of `permit`".to_owned(),
+                    "this is a `forbid`",
+                    "put a `forbid` into a rule folder",
+                ),
             });
         }
         let tree = policy.to_pst().map_err(|e| refuse("judge/bad-policy", e.to_string(), "", "simplify this policy"))?;
         let pst::Policy::Static(tree) = tree else {
-            return Err(refuse("judge/template", "templates are not used here".to_owned(), "this policy has slots", "write a policy without slots"));
+            return Err(refuse(
+                "judge/template",
+                "templates are not used here".to_owned(),
+                "this policy has slots",
+                "write a policy without slots",
+            ));
         };
         let body = tree.body();
-        let clauses = clauses::compile(body.clauses(), self.taxonomy).map_err(|message| refuse("judge/bad-policy", message, "", "simplify this policy"))?;
+        let clauses = clauses::compile(body.clauses(), self.taxonomy)
+            .map_err(|message| refuse("judge/bad-policy", message, "", "simplify this policy"))?;
         if clauses.arithmetic {
             return Err(refuse(
                 "judge/arithmetic",
@@ -337,10 +361,11 @@ impl Loader<'_> {
             unconditional: false,
             clauses,
         };
-        made.mentions = [made.scope.principal.within, made.scope.resource.within].into_iter().flatten().fold(made.mentions, |mut all, id| {
-            all.insert(id);
-            all
-        });
+        made.mentions =
+            [made.scope.principal.within, made.scope.resource.within].into_iter().flatten().fold(made.mentions, |mut all, id| {
+                all.insert(id);
+                all
+            });
         made.unconditional = body.clauses().is_empty() && made.scope == Scope::default();
         if role == Role::Rule {
             self.annotations(file, span, policy, &mut made)?;
@@ -368,7 +393,9 @@ impl Loader<'_> {
         }
         let severity = policy.annotation("severity").unwrap_or_default();
         made.severity = Severity::of(severity).ok_or_else(|| {
-            Problem::new("judge/bad-severity", format!("`{severity}` is not a severity")).at(file, span, "in this policy").help("error, warning or note")
+            Problem::new("judge/bad-severity", format!("`{severity}` is not a severity"))
+                .at(file, span, "in this policy")
+                .help("error, warning or note")
         })?;
         made.message = template(file, span, policy.annotation("message").unwrap_or_default(), &mut made.clauses)?;
         made.help = template(file, span, policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;

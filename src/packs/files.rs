@@ -110,11 +110,16 @@ impl PackFiles {
         let walk = walk.filter_entry(|e| e.depth() == 0 || !matches!(e.file_name().to_str(), Some("fail" | "pass" | ".git") | None));
         for (count, entry) in walk.enumerate() {
             if count > MAX_FILES {
-                problems.push(Problem::new("packs/too-many-files", format!("`{}` holds more than {MAX_FILES} files", folder.display())).help("name the pack's own folder"));
+                problems.push(
+                    Problem::new("packs/too-many-files", format!("`{}` holds more than {MAX_FILES} files", folder.display()))
+                        .help("name the pack's own folder"),
+                );
                 return;
             }
             match entry {
-                Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => self.read_file(prefix, folder, entry.path(), private, problems),
+                Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => {
+                    self.read_file(prefix, folder, entry.path(), private, problems)
+                }
                 Ok(_) => {}
                 Err(error) => problems.push(unreadable(folder, &error.to_string())),
             }
@@ -125,7 +130,10 @@ impl PackFiles {
         let relative = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
         let key = format!("{prefix}/{relative}");
         if fs::metadata(path).is_ok_and(|m| m.len() > MAX_BYTES) {
-            problems.push(Problem::new("packs/too-large", format!("`{}` is larger than {MAX_BYTES} bytes", path.display())).help("a policy file is a page, not a data set"));
+            problems.push(
+                Problem::new("packs/too-large", format!("`{}` is larger than {MAX_BYTES} bytes", path.display()))
+                    .help("a policy file is a page, not a data set"),
+            );
             return;
         }
         match fs::read_to_string(path) {
@@ -147,12 +155,8 @@ fn pack_folders(folder: &Path) -> Vec<std::path::PathBuf> {
     if is_pack(folder) {
         return vec![folder.to_owned()];
     }
-    let mut packs: Vec<_> = fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|e| e.ok().map(|e| e.path()))
-        .filter(|p| is_pack(p))
-        .collect();
+    let mut packs: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path())).filter(|p| is_pack(p)).collect();
     packs.sort();
     packs
 }

@@ -127,12 +127,7 @@ fn parse(file: &Arc<SourceFile>) -> Result<Document, Problem> {
     Document::parse(&file.name, file.text.clone().into_bytes(), crate::load::Format::Yaml, &crate::load::Limits::default())
 }
 
-fn load_packs(
-    files: &PackFiles,
-    selection: &Selection,
-    private: &BTreeSet<String>,
-    problems: &mut Vec<Problem>,
-) -> BTreeMap<String, Pack> {
+fn load_packs(files: &PackFiles, selection: &Selection, private: &BTreeSet<String>, problems: &mut Vec<Problem>) -> BTreeMap<String, Pack> {
     let names: BTreeSet<&str> = files.iter().filter_map(|(p, _)| p.strip_prefix("policies/packs/")?.split('/').next()).collect();
     for name in &selection.packs {
         if !names.contains(name.as_str()) {
@@ -160,12 +155,7 @@ fn load_packs(
         .collect()
 }
 
-fn load_rules(
-    files: &PackFiles,
-    selection: &Selection,
-    packs: &BTreeMap<String, Pack>,
-    problems: &mut Vec<Problem>,
-) -> Vec<RuleText> {
+fn load_rules(files: &PackFiles, selection: &Selection, packs: &BTreeMap<String, Pack>, problems: &mut Vec<Problem>) -> Vec<RuleText> {
     let mut rules = Vec::new();
     for (path, file) in files.iter() {
         let Some(id) = path.strip_prefix("policies/packs/").and_then(|p| p.strip_suffix("/rule.cedar")) else { continue };
@@ -180,7 +170,8 @@ fn load_rules(
         for id in only.iter().filter(|id| !rules.iter().any(|r| &r.id == *id)) {
             let near = did_you_mean(id, rules.iter().map(|r| r.id.as_str())).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
             problems.push(
-                Problem::new("packs/unknown-rule", format!("there is no rule `{id}`")).help(format!("{near}`flowgate rules` lists them all")),
+                Problem::new("packs/unknown-rule", format!("there is no rule `{id}`"))
+                    .help(format!("{near}`flowgate rules` lists them all")),
             );
         }
     }

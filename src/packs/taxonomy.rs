@@ -289,7 +289,10 @@ impl Taxonomy {
             Some(near) => format!("did you mean `{near}`? `flowgate explain {near}` describes it"),
             None => {
                 let roots: BTreeSet<&str> = names.iter().filter_map(|n| n.split('.').next()).collect();
-                format!("every {word} is in one of: {}; `flowgate explain` describes each", roots.into_iter().collect::<Vec<_>>().join(", "))
+                format!(
+                    "every {word} is in one of: {}; `flowgate explain` describes each",
+                    roots.into_iter().collect::<Vec<_>>().join(", ")
+                )
             }
         }
     }

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::{BODY, FormId, Item, ItemId, Labelling, Origin, OriginId, Sets, Variant};
 use crate::declare::{Declared, NodeKind};
-use crate::graph::{DEFAULT_PORT, EdgeId, FlowGraph, NodeId, outputs_of};
+use crate::graph::{DEFAULT_PORT, FlowGraph, NodeId, outputs_of};
 use crate::load::Value;
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::table::{Interner, Table};
@@ -85,8 +85,6 @@ pub(super) struct Machine {
     pub(super) starts: Table<NodeId, Vec<(ItemId, Variant)>>,
     /// What a node makes from nothing: it leaves without having arrived.
     pub(super) fresh: Table<NodeId, Vec<Leaving>>,
-    pub(super) leaving: Table<NodeId, Vec<EdgeId>>,
-    pub(super) entering: Table<NodeId, Vec<EdgeId>>,
     tails: FxHashMap<TailKey, Option<Variant>>,
 }
 
@@ -106,14 +104,8 @@ impl Machine {
             scope: Table::default(),
             starts: Table::default(),
             fresh: Table::default(),
-            leaving: graph.nodes.ids().map(|_| Vec::new()).collect(),
-            entering: graph.nodes.ids().map(|_| Vec::new()).collect(),
             tails: FxHashMap::default(),
         };
-        for (id, edge) in graph.edges.iter() {
-            machine.leaving[edge.from].push(id);
-            machine.entering[edge.to].push(id);
-        }
         for id in graph.nodes.ids() {
             let outputs = compile_node(graph, labelling, id, names);
             machine.outputs.push(outputs);
@@ -134,7 +126,15 @@ impl Machine {
     }
 
     /// All that leaves a node because `item` arrived at `input`.
-    pub(super) fn leave(&mut self, names: &mut Names, node: NodeId, input: &str, item: ItemId, variant: Variant, arrivals: &Arrivals) -> Vec<Leaving> {
+    pub(super) fn leave(
+        &mut self,
+        names: &mut Names,
+        node: NodeId,
+        input: &str,
+        item: ItemId,
+        variant: Variant,
+        arrivals: &Arrivals,
+    ) -> Vec<Leaving> {
         let mut all = Vec::new();
         let covered = self.covered(names, node, item);
         for output in 0..self.outputs[node].len() {
@@ -220,7 +220,7 @@ impl Machine {
 
     /// What a node makes from nothing: fresh data, and what a model says when nothing is sent to it.
     fn fresh_data(&self, graph: &FlowGraph<'_>, node: NodeId, names: &mut Names) -> Vec<Leaving> {
-        let alone = self.entering[node].is_empty() && graph.nodes[node].fields.is_empty();
+        let alone = graph.entering[node].is_empty() && graph.nodes[node].fields.is_empty();
         let mut fresh = Vec::new();
         for (index, output) in self.outputs[node].iter().enumerate() {
             for (at, op) in output.ops.iter().enumerate() {

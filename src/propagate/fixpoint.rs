@@ -67,7 +67,11 @@ fn allowed_cases(graph: &FlowGraph<'_>) -> Table<EdgeId, LabelSet> {
         names.filter_map(|name| graph.taxonomy.find(LabelKind::Case, name)).collect::<LabelSet>()
     };
     let all: Table<crate::graph::WorkflowId, LabelSet> = graph.workflows.ids().map(of_workflow).collect();
-    graph.edges.iter().map(|(_, e)| e.case_types.as_ref().map_or_else(|| all[e.workflow].clone(), |c| c.iter().copied().collect())).collect()
+    graph
+        .edges
+        .iter()
+        .map(|(_, e)| e.case_types.as_ref().map_or_else(|| all[e.workflow].clone(), |c| c.iter().copied().collect()))
+        .collect()
 }
 
 struct Solver<'g, 'd> {
@@ -98,10 +102,16 @@ impl<'d> Solver<'_, 'd> {
                     self.send(*node, output, item, variant);
                 }
             }
-            // Nothing flows back into an earlier component, so this one is done when none of its nodes waits.
-            while let Some(node) = group.iter().copied().find(|n| !self.waiting[*n].is_empty()) {
-                while let Some(arrival) = self.waiting[node].pop_front() {
-                    self.pass_on(node, arrival);
+            // Nothing flows back into an earlier component, so this one is done when none of its nodes waits. A node of a component is passed again
+            // only while a round still brings something new.
+            let mut waits = true;
+            while waits {
+                waits = false;
+                for node in &group {
+                    while let Some(arrival) = self.waiting[*node].pop_front() {
+                        waits = true;
+                        self.pass_on(*node, arrival);
+                    }
                 }
             }
         }
@@ -119,7 +129,8 @@ impl<'d> Solver<'_, 'd> {
     }
 
     fn send(&mut self, node: NodeId, output: usize, item: ItemId, variant: Variant) {
-        for edge in self.machine.leaving[node].clone() {
+        let graph = self.graph;
+        for edge in graph.leaving[node].iter().copied() {
             if !takes(self.graph, &self.machine, &self.names, edge, output, item) {
                 continue;
             }
@@ -164,7 +175,14 @@ fn cross(graph: &FlowGraph<'_>, names: &mut Names, cases: &Table<EdgeId, LabelSe
 
 impl<'d> Propagation<'_, 'd> {
     /// The flows a datum takes from a node after it arrived there, with its variant on each.
-    pub(super) fn onward(&mut self, node: NodeId, input: &str, item: ItemId, variant: Variant, arrivals: &Arrivals) -> Vec<(EdgeId, ItemId, Variant)> {
+    pub(super) fn onward(
+        &mut self,
+        node: NodeId,
+        input: &str,
+        item: ItemId,
+        variant: Variant,
+        arrivals: &Arrivals,
+    ) -> Vec<(EdgeId, ItemId, Variant)> {
         let mut names = self.take_names();
         let leaving = self.machine.leave(&mut names, node, input, item, variant, arrivals);
         let onward = self.route(&mut names, node, leaving);
@@ -185,7 +203,7 @@ impl<'d> Propagation<'_, 'd> {
         let cases = &self.cases;
         let mut onward = Vec::new();
         for (output, item, variant) in leaving {
-            for edge in &self.machine.leaving[node] {
+            for edge in &self.graph.leaving[node] {
                 if takes(self.graph, &self.machine, names, *edge, output, item) {
                     onward.extend(cross(self.graph, names, cases, *edge, variant).map(|v| (*edge, item, v)));
                 }

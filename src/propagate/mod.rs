@@ -103,7 +103,7 @@ impl Propagation<'_, '_> {
         for (item, variant) in &self.machine.starts[node] {
             add(&mut held, *item, *variant);
         }
-        for edge in &self.machine.entering[node] {
+        for edge in &self.graph.entering[node] {
             for (item, variants) in &self.edges[*edge] {
                 for variant in variants {
                     add(&mut held, *item, *variant);
@@ -139,7 +139,7 @@ impl Propagation<'_, '_> {
     #[must_use]
     pub fn leaves_with(&self, node: NodeId) -> LabelSet {
         let mut all = LabelSet::default();
-        for edge in &self.machine.leaving[node] {
+        for edge in &self.graph.leaving[node] {
             for variant in self.edges[*edge].values().flatten() {
                 all = all.union(&self.sets[variant.may]);
             }

@@ -154,7 +154,11 @@ fn only_a_batch_endpoint_has_results() {
 
 #[test]
 fn a_model_that_is_sent_nothing_still_says_something() {
-    let solved = solve_with("endpoints: { m: { operator: acme } }\noutputs: { o: {} }\nflows: [ { from: m, to: o, fields: [completion] } ]", &[("m:completion", "proposed")], 64);
+    let solved = solve_with(
+        "endpoints: { m: { operator: acme } }\noutputs: { o: {} }\nflows: [ { from: m, to: o, fields: [completion] } ]",
+        &[("m:completion", "proposed")],
+        64,
+    );
     assert_eq!(solved.at("m > o"), ["m.completion as completion: {proposed}"]);
 }
 
@@ -182,7 +186,10 @@ fn effects_apply_in_order() {
         ["s.name as name: {id.email}", "s.note as note: {id.email regulated.health.note}"]
     );
     // What comes before `forward` does not touch what it brings.
-    assert_eq!(custom("{ default: [ { remove: [id] }, { forward: \"*\" } ] }").at("c > k"), ["s.name as name: {id.name}", "s.note as note: {regulated.health.note}"]);
+    assert_eq!(
+        custom("{ default: [ { remove: [id] }, { forward: \"*\" } ] }").at("c > k"),
+        ["s.name as name: {id.name}", "s.note as note: {regulated.health.note}"]
+    );
 }
 
 #[test]
@@ -199,7 +206,10 @@ fn conditions_look_at_one_datum() {
         custom("{ default: [ { forward: \"*\" }, { when: id, add: [redacted], remove: [id], else: { add: [aggregated] } } ] }").at("c > k"),
         ["s.name as name: {redacted}", "s.note as note: {aggregated regulated.health.note}"]
     );
-    assert_eq!(custom("{ default: [ { forward: \"*\" }, { keep: { not: id } } ] }").at("c > k"), ["s.note as note: {regulated.health.note}"]);
+    assert_eq!(
+        custom("{ default: [ { forward: \"*\" }, { keep: { not: id } } ] }").at("c > k"),
+        ["s.note as note: {regulated.health.note}"]
+    );
     assert_eq!(custom("{ default: [ { forward: \"*\" }, { keep: { all: [id, regulated] } } ] }").at("c > k"), [""; 0]);
     assert_eq!(custom("{ default: [ { forward: \"*\" }, { keep: { any: [id, regulated] } } ] }").at("c > k").len(), 2);
 }
@@ -218,7 +228,10 @@ fn several_named_inputs_are_all_present_and_each_part_keeps_its_origin() {
     let solved = two_inputs("[left, right]", "{ from: b, to: j, input: right, fields: [y] },");
     assert_eq!(solved.at("j > k"), ["a.x as both: {id.name id.ssn}", "b.y as both: {id.name id.ssn}"]);
     assert_eq!(two_inputs("[left, right]", "").at("j > k"), [""; 0]);
-    assert_eq!(two_inputs("\"*\"", "{ from: b, to: j, input: right, fields: [y] },").at("j > k"), ["a.x as both: {id.name}", "b.y as both: {id.ssn}"]);
+    assert_eq!(
+        two_inputs("\"*\"", "{ from: b, to: j, input: right, fields: [y] },").at("j > k"),
+        ["a.x as both: {id.name}", "b.y as both: {id.ssn}"]
+    );
 }
 
 #[test]
@@ -264,7 +277,8 @@ fn the_witness_is_the_shortest_way_and_of_two_the_one_over_smaller_names() {
 
 #[test]
 fn copies_are_flows_too() {
-    let solved = solve(&format!("{SOURCE}stores: {{ k: {{ copies: {{ snapshot: {{}} }} }} }}\nflows: [ {{ from: s, to: k, fields: [name] }} ]"));
+    let solved =
+        solve(&format!("{SOURCE}stores: {{ k: {{ copies: {{ snapshot: {{}} }} }} }}\nflows: [ {{ from: s, to: k, fields: [name] }} ]"));
     assert_eq!(solved.at("k > k.snapshot"), ["s.name as name: {id.name}"]);
 }
 
@@ -289,7 +303,9 @@ fn many_variants(cap: usize) -> Solved {
     });
     let flows: String = (0..3).map(|n| format!("{{ from: q{n}, to: c{n}, fields: [name] }}, {{ from: c{n}, to: q{}, fields: [name] }}, {{ from: q{n}, to: q{}, fields: [name] }}, ", n + 1, n + 1)).collect();
     solve_with(
-        &format!("{SOURCE}steps: {{ {steps} }}\nstores: {{ q0: {{}}, q1: {{}}, q2: {{}}, q3: {{}}, k: {{}} }}\nflows: [ {{ from: s, to: q0, fields: [name] }}, {flows} {{ from: q3, to: k, fields: [name] }} ]"),
+        &format!(
+            "{SOURCE}steps: {{ {steps} }}\nstores: {{ q0: {{}}, q1: {{}}, q2: {{}}, q3: {{}}, k: {{}} }}\nflows: [ {{ from: s, to: q0, fields: [name] }}, {flows} {{ from: q3, to: k, fields: [name] }} ]"
+        ),
         &[],
         cap,
     )
@@ -314,9 +330,13 @@ fn a_long_chain_is_solved() {
     let flows: String = (0..count).map(|n| format!("{{ from: n{n}, to: n{}, fields: [name] }}, ", n + 1)).collect();
     let parse = |name: &str, text: String| Document::parse(name, text.into_bytes(), Format::Yaml, &Limits::default()).unwrap();
     let project = parse("flowgate.yaml", PROJECT.to_owned());
-    let flow = parse("a.flow.yaml", format!("workflow: a\nstage: pilot\n{SOURCE}stores: {{ {stores} }}\nflows: [ {{ from: s, to: n0, fields: [name] }}, {flows} ]"));
+    let flow = parse(
+        "a.flow.yaml",
+        format!("workflow: a\nstage: pilot\n{SOURCE}stores: {{ {stores} }}\nflows: [ {{ from: s, to: n0, fields: [name] }}, {flows} ]"),
+    );
     let (library, _) = Library::load(&Selection::default());
-    let (graph, problems) = build(Declarations { project: Some(&project), workflows: vec![&flow], waivers: None }, &library, &Vocabulary::load().unwrap());
+    let (graph, problems) =
+        build(Declarations { project: Some(&project), workflows: vec![&flow], waivers: None }, &library, &Vocabulary::load().unwrap());
     assert!(problems.is_empty(), "{:?}", problems.first());
     let labelling = Labelling { fields: graph.fields.ids().map(|_| LabelSet::default()).collect(), nodes: FxHashMap::default(), cap: 64 };
     let mut solved = propagate(&graph, &labelling);

@@ -74,7 +74,7 @@ impl Propagation<'_, '_> {
         if !self.machine.combines(node) {
             return arrivals;
         }
-        for edge in &self.machine.entering[node] {
+        for edge in &self.graph.entering[node] {
             let input = self.graph.edges[*edge].input;
             let here = arrivals.entry(input.to_owned()).or_default();
             for (item, variants) in &self.edges[*edge] {

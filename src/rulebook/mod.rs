@@ -57,7 +57,8 @@ pub fn cases(folder: &Path) -> (Vec<Case>, Vec<Problem>) {
                 );
             }
         }
-        Err(error) => problems.push(Problem::new("rulebook/unreadable", format!("cannot read `{}`: {error}", folder.display())).help("check the path")),
+        Err(error) => problems
+            .push(Problem::new("rulebook/unreadable", format!("cannot read `{}`: {error}", folder.display())).help("check the path")),
     }
     (cases, problems)
 }

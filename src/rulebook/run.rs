@@ -48,7 +48,8 @@ fn fixture_faults(case: &Case, fixture: &Path, must_fail: bool, faults: &mut Vec
     let found = found(case, &report);
     faults.extend(expected.difference(&found).map(|mark| format!("not found: {mark}")));
     for mark in found.difference(&expected) {
-        let why = report.findings.iter().find(|f| f.rule == mark.rule && line(f) == mark.line).map(|f| f.message.clone()).unwrap_or_default();
+        let why =
+            report.findings.iter().find(|f| f.rule == mark.rule && line(f) == mark.line).map(|f| f.message.clone()).unwrap_or_default();
         faults.push(format!("found but not expected: {mark} ({why})"));
     }
 }
@@ -56,8 +57,13 @@ fn fixture_faults(case: &Case, fixture: &Path, must_fail: bool, faults: &mut Vec
 /// What was found for the rule under test; what the rules beside it say is not its business.
 fn found(case: &Case, report: &Report) -> BTreeSet<Mark> {
     let own = report.findings.iter().filter(|f| f.rule.split('.').next() == Some(case.rule.as_str()));
-    own.map(|f| Mark { file: f.primary.file.name.clone(), line: line(f), rule: f.rule.clone(), undeclared: !f.undeclared.is_empty() && f.needed_by.is_empty() })
-        .collect()
+    own.map(|f| Mark {
+        file: f.primary.file.name.clone(),
+        line: line(f),
+        rule: f.rule.clone(),
+        undeclared: !f.undeclared.is_empty() && f.needed_by.is_empty(),
+    })
+    .collect()
 }
 
 fn line(finding: &crate::finding::Finding) -> usize {

@@ -10,13 +10,20 @@ use crate::problem::Problem;
 /// # Errors
 /// The id is no id, the rule exists, or a file cannot be written.
 pub fn scaffold(folder: &Path, id: &str) -> Result<Vec<PathBuf>, Problem> {
-    let word = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') && w.starts_with(|c: char| c.is_ascii_lowercase());
+    let word = |w: &str| {
+        !w.is_empty()
+            && w.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && w.starts_with(|c: char| c.is_ascii_lowercase())
+    };
     let Some((pack, name)) = id.split_once('/').filter(|(pack, name)| word(pack) && word(name)) else {
-        return Err(Problem::new("rulebook/bad-id", format!("`{id}` is not a rule id")).help("write `pack/name`, in lower case with dashes; name the bad thing, not the remedy"));
+        return Err(Problem::new("rulebook/bad-id", format!("`{id}` is not a rule id"))
+            .help("write `pack/name`, in lower case with dashes; name the bad thing, not the remedy"));
     };
     let rule = folder.join(pack).join(name);
     if rule.exists() {
-        return Err(Problem::new("rulebook/rule-exists", format!("the rule `{id}` is there already")).help(format!("edit `{}`", rule.display())));
+        return Err(
+            Problem::new("rulebook/rule-exists", format!("the rule `{id}` is there already")).help(format!("edit `{}`", rule.display()))
+        );
     }
     let mut files = vec![
         (rule.join("rule.cedar"), RULE.to_owned()),
@@ -35,7 +42,10 @@ pub fn scaffold(folder: &Path, id: &str) -> Result<Vec<PathBuf>, Problem> {
     }
     for (path, text) in &files {
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
-        written.map_err(|e| Problem::new("rulebook/unwritable", format!("cannot write `{}`: {e}", path.display())).help("check the folder and its permissions"))?;
+        written.map_err(|e| {
+            Problem::new("rulebook/unwritable", format!("cannot write `{}`: {e}", path.display()))
+                .help("check the folder and its permissions")
+        })?;
     }
     let mut written: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
     written.sort();

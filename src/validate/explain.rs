@@ -152,7 +152,11 @@ impl Context<'_> {
                 let wanted = format!("{kind:?}");
                 return Problem::new("validate/wrong-type", format!("{} is {}", self.label(), kind_of(self.value)))
                     .at(self.document.file(), first_line(self.document, self.value.span()), format!("expected {}", type_words(&wanted)))
-                    .help(describe(self.name, self.pointer).map(|d| format!("it holds {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned()));
+                    .help(
+                        describe(self.name, self.pointer)
+                            .map(|d| format!("it holds {d}"))
+                            .unwrap_or_else(|| "see `flowgate schema`".to_owned()),
+                    );
             }
             Kind::Pattern { .. } => "has not the right form",
             Kind::MinLength { .. } | Kind::MinItems { .. } | Kind::MinProperties { .. } => "is empty",
@@ -172,7 +176,8 @@ impl SchemaName {
     /// Does a key fit what the schema asks of the keys at `pointer`?
     fn key_fits(self, pointer: &str, key: &str) -> bool {
         subschemas(self, pointer).iter().filter_map(|s| s.get("propertyNames")).all(|names| {
-            let names = names.get("$ref").and_then(Json::as_str).and_then(|r| super::bundled(self).pointer(r.strip_prefix('#')?)).unwrap_or(names);
+            let names =
+                names.get("$ref").and_then(Json::as_str).and_then(|r| super::bundled(self).pointer(r.strip_prefix('#')?)).unwrap_or(names);
             jsonschema::is_valid(names, &Json::String(key.to_owned()))
         })
     }

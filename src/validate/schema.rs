@@ -59,7 +59,9 @@ impl SchemaName {
         static NONE: OnceLock<Result<jsonschema::Validator, String>> = OnceLock::new();
         let cell = COMPILED.get(self as usize).unwrap_or(&NONE);
         let compiled = cell.get_or_init(|| {
-            jsonschema::draft202012::options().build(bundled(self)).map_err(|e| format!("the schema `{}` does not compile: {e}", self.file()))
+            jsonschema::draft202012::options()
+                .build(bundled(self))
+                .map_err(|e| format!("the schema `{}` does not compile: {e}", self.file()))
         });
         compiled.as_ref()
     }

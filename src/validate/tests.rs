@@ -30,7 +30,13 @@ fn one(text: &str, message: &str, underlined: &str, help: &str) {
 
 #[test]
 fn a_valid_workflow_has_no_problem() {
-    assert!(problems(SchemaName::Flow, &workflow("sources: { s: { fields: { a: id.name, b: null, c: [id.name, id.ssn], d: { class: id.ssn, free_text: true } } } }")).is_empty());
+    assert!(
+        problems(
+            SchemaName::Flow,
+            &workflow("sources: { s: { fields: { a: id.name, b: null, c: [id.name, id.ssn], d: { class: id.ssn, free_text: true } } } }")
+        )
+        .is_empty()
+    );
 }
 
 #[test]
@@ -44,13 +50,23 @@ fn unknown_keys_are_underlined_with_the_nearest_known_one() {
 fn missing_keys_are_named_where_they_are_missing() {
     one("workflow: w\nstage: pilot\n", "this workflow file has no `flows`", "workflow: w", "add `flows`: the edges");
     one("workflow: w\nflows: []\n", "this workflow file has no `stage`", "workflow: w", "add `stage`: how far it is");
-    one("workflow: w\nstage: pilot\nflows:\n  - { from: a, to: b }\n", "entry 1 of `flows` has no `fields`", "{ from: a, to: b }", "exactly which fields cross");
+    one(
+        "workflow: w\nstage: pilot\nflows:\n  - { from: a, to: b }\n",
+        "entry 1 of `flows` has no `fields`",
+        "{ from: a, to: b }",
+        "exactly which fields cross",
+    );
     one(&workflow("steps:\n  redact:\n    removes: []\n"), "`redact` has no `type`", "redact", "step type");
 }
 
 #[test]
 fn values_that_are_none_of_the_known_ones_show_them() {
-    one("workflow: w\nstage: pilto\nflows: []\n", "`pilto` is not a value of `stage`", "pilto", "did you mean `pilot`? one of: draft, pilot, production");
+    one(
+        "workflow: w\nstage: pilto\nflows: []\n",
+        "`pilto` is not a value of `stage`",
+        "pilto",
+        "did you mean `pilot`? one of: draft, pilot, production",
+    );
     one(&workflow("latency: 5\n"), "a whole number is not a value of `latency`", "5", "one of: user_waiting");
     one(&workflow("logs: { l: { mfa: maybe } }"), "`maybe` is not a value of `mfa`", "maybe", "true, false, n/a");
 }
@@ -61,7 +77,12 @@ fn values_of_another_type_say_what_is_expected() {
     one(&workflow("offline: \"yes\"\n"), "`offline` is this text", "\"yes\"", "must work without internet");
     one(&workflow("logs: { l: { retention: 30 } }"), "`retention` does not take a whole number", "30", "ISO 8601 duration");
     one(&workflow("logs: { l: { retention: 30 days } }"), "`retention` does not take this text", "30 days", "P30D");
-    one(&workflow("logs: { l: { retention: indefinit } }"), "`retention` does not take this text", "indefinit", "did you mean `indefinite`?");
+    one(
+        &workflow("logs: { l: { retention: indefinit } }"),
+        "`retention` does not take this text",
+        "indefinit",
+        "did you mean `indefinite`?",
+    );
     one(&workflow("endpoints: { e: { requests: -1 } }"), "`requests` is too small", "-1", "planned rows");
 }
 
@@ -82,7 +103,14 @@ fn ids_have_a_form() {
 fn project_files_have_their_own_schema() {
     let found = problems(SchemaName::Project, "version: 2\nroles: [hipaa_covered_entty]\nparties: { a: { relation: me } }\n");
     let messages: Vec<&str> = found.iter().map(|f| f.0.as_str()).collect();
-    assert_eq!(messages, ["a whole number is not a value of `version`", "`hipaa_covered_entty` is not a value of entry 1 of `roles`", "`me` is not a value of `relation`"]);
+    assert_eq!(
+        messages,
+        [
+            "a whole number is not a value of `version`",
+            "`hipaa_covered_entty` is not a value of entry 1 of `roles`",
+            "`me` is not a value of `relation`"
+        ]
+    );
     assert!(found[1].2.contains("did you mean `hipaa_covered_entity`?"));
 }
 

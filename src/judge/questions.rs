@@ -1,0 +1,401 @@
+//! The questions a propagated graph raises: every datum on every flow and at every node, everything relied on, every workflow.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::ask::{Answer, Asker, ContextId, Of, Question, QuestionId, RowId};
+use super::policies::{PolicyId, Role, Severity};
+use super::{Judge, Missing, Subject};
+use crate::declare::Declared;
+use crate::facts::{FactValue, Facts};
+use crate::graph::{NodeId, WorkflowId};
+use crate::load::Value;
+use crate::packs::LabelSet;
+use crate::problem::Problem;
+use crate::propagate::{ItemId, Propagation, Variant};
+
+/// An interval that varies in more groups than this stands for too many worlds to ask about one by one.
+const MAX_VARYING: usize = 12;
+
+/// A question and what it is about.
+pub(super) struct Asked<'d> {
+    pub(super) question: QuestionId,
+    pub(super) subject: Subject<'d>,
+    pub(super) workflow: Option<WorkflowId>,
+    pub(super) contract: Option<&'d str>,
+    pub(super) datum: Option<(ItemId, Variant)>,
+    /// The gap it is about, for a verdict about verdicts.
+    pub(super) gap: Option<usize>,
+}
+
+/// A missing fact or permit, with the rules that met it.
+pub(super) struct Gap<'d> {
+    pub(super) kind: &'static str,
+    pub(super) missing: Option<Missing<'d>>,
+    pub(super) subject: Subject<'d>,
+    pub(super) workflow: Option<WorkflowId>,
+    pub(super) datum: Option<(ItemId, Variant)>,
+    pub(super) severity: Severity,
+    pub(super) rules: Vec<String>,
+}
+
+impl<'d> Gap<'d> {
+    pub(super) fn unpermitted(asked: &Asked<'d>) -> Self {
+        Self {
+            kind: "unpermitted",
+            missing: None,
+            subject: asked.subject.clone(),
+            workflow: asked.workflow,
+            datum: asked.datum,
+            severity: Severity::Error,
+            rules: Vec::new(),
+        }
+    }
+}
+
+/// Collects questions with what they are about.
+pub(super) struct Asking<'a, 'j, 'g, 'd> {
+    judge: &'a Judge<'j, 'g, 'd>,
+    pub(super) asker: Asker<'a>,
+    asked: Vec<Asked<'d>>,
+    project: RowId,
+    workflows: FxHashMap<WorkflowId, RowId>,
+}
+
+impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
+    pub(super) fn new(judge: &'a Judge<'_, 'g, 'd>) -> Asking<'a, 'a, 'g, 'd> {
+        let base = judge.base;
+        let mut asker = Asker::new(judge.policies, &base.graph.taxonomy, judge.slicing);
+        let project = asker.row(base.project());
+        for id in base.graph.parties.keys() {
+            base.party(id).map(|row| asker.row(row));
+        }
+        for id in base.graph.agreements.keys() {
+            base.agreement(id).map(|row| asker.row(row));
+        }
+        let workflows = base.graph.workflows.ids().map(|id| (id, asker.row(base.workflow(id)))).collect();
+        Asking { judge, asker, asked: Vec::new(), project, workflows }
+    }
+
+    pub(super) fn ask(self) -> (Vec<Asked<'d>>, Vec<Answer>, Vec<Problem>) {
+        let (answers, problems) = self.asker.ask();
+        (self.asked, answers, problems)
+    }
+
+    fn context(&self, workflow: Option<WorkflowId>) -> Facts {
+        let mut facts = self.judge.common_context();
+        if let Some(row) = workflow.and_then(|w| self.workflows.get(&w)) {
+            facts.insert("workflow".to_owned(), self.asker.reference(*row));
+        }
+        facts
+    }
+
+    /// May each datum cross each flow?
+    pub(super) fn flows(&mut self, propagation: &Propagation<'g, 'd>) {
+        let base = self.judge.base;
+        let graph = base.graph;
+        let receivers: FxHashMap<NodeId, RowId> =
+            graph.nodes.ids().map(|n| (n, base.node(n, Some(propagation)))).map(|(n, row)| (n, self.asker.row(row))).collect();
+        let mut data = DataRows::default();
+        for (id, edge) in graph.edges.iter() {
+            let to = graph.nodes[edge.to].kind.entity();
+            let concerned = [false, true].map(|contract| self.asker.concerns("receive", to, "Datum", contract));
+            let Some(principal) = receivers.get(&edge.to).copied().filter(|_| concerned != [false, false]) else { continue };
+            let mut contexts = Contexts::new(self.context(Some(edge.workflow)));
+            contexts.base.extend(base.flow(id));
+            contexts.base.insert("uncovered_classes".to_owned(), FactValue::Set(std::collections::BTreeSet::new()));
+            for (item, variants) in &propagation.edges[id] {
+                for variant in variants {
+                    let uncovered = base.reads("uncovered_classes").then(|| base.uncovered_classes(propagation, edge.to, *item, *variant));
+                    let extra = uncovered.map(|u| ("uncovered_classes", u));
+                    let place = Place {
+                        action: "receive",
+                        subject: Subject::Flow(id),
+                        workflow: Some(edge.workflow),
+                        item: *item,
+                        variant: *variant,
+                    };
+                    self.per_contract(propagation, &place, &mut contexts, concerned, |asking, set| {
+                        let resource = data.row(asking, propagation, *item, set);
+                        (principal, resource, extra.clone())
+                    });
+                }
+            }
+        }
+    }
+
+    /// May each node be operated as declared, holding each datum it holds?
+    pub(super) fn nodes(&mut self, propagation: &Propagation<'g, 'd>) {
+        let base = self.judge.base;
+        let graph = base.graph;
+        let mut data = DataRows::default();
+        for node in graph.nodes.ids() {
+            let kind = graph.nodes[node].kind.entity();
+            let concerned = [false, true].map(|contract| self.asker.concerns("operate", "Project", kind, contract));
+            if concerned == [false, false] {
+                continue;
+            }
+            let row = base.node(node, Some(propagation));
+            let held = propagation.held(node);
+            for workflow in graph.workflows_of(node) {
+                let mut contexts = Contexts::new(self.context(Some(workflow)));
+                let empty = self.asker.row(row.clone());
+                let context = contexts.id(self, None, None);
+                self.push("operate", self.project, empty, context, Of::NoContract, Subject::Node(node), Some(workflow), None, None);
+                for (item, variants) in &held {
+                    for variant in variants {
+                        let place = Place {
+                            action: "operate",
+                            subject: Subject::Node(node),
+                            workflow: Some(workflow),
+                            item: *item,
+                            variant: *variant,
+                        };
+                        self.per_contract(propagation, &place, &mut contexts, concerned, |asking, set| {
+                            let datum = data.row(asking, propagation, *item, set);
+                            let parents = asking.asker.parents_of(datum).clone();
+                            let holding = asking.asker.row(crate::facts::Row { parents, ..row.clone() });
+                            let reference = asking.asker.reference(datum);
+                            (asking.project, holding, Some(("datum", reference)))
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts one variant: to the rules that read no contract once, to those that do once per contract its origin is held under. An interval is
+    /// put as every world that some rule could tell apart.
+    fn per_contract(
+        &mut self,
+        propagation: &Propagation<'g, 'd>,
+        place: &Place<'d>,
+        contexts: &mut Contexts,
+        concerned: [bool; 2],
+        mut rows: impl FnMut(&mut Self, &LabelSet) -> (RowId, RowId, Option<Extra>),
+    ) {
+        let origin = propagation.origins[propagation.items[place.item].origin].node;
+        let contracts = self.judge.base.contracts(origin).into_iter().map(Some);
+        let rounds: Vec<Option<&'d str>> =
+            std::iter::once(None).filter(|_| concerned[0]).chain(contracts.filter(|_| concerned[1])).collect();
+        for (set, only) in self.worlds(propagation, place.variant) {
+            let (principal, resource, extra) = rows(self, &set);
+            for contract in &rounds {
+                let context = contexts.id(self, *contract, extra.as_ref());
+                let of = match (only, contract) {
+                    (Some(policy), _) if self.judge.policies.table[policy].reads_contract != contract.is_some() => continue,
+                    (Some(policy), _) => Of::One(policy),
+                    (None, Some(_)) => Of::Contract,
+                    (None, None) => Of::NoContract,
+                };
+                self.push(
+                    place.action,
+                    principal,
+                    resource,
+                    context,
+                    of,
+                    place.subject.clone(),
+                    place.workflow,
+                    *contract,
+                    Some((place.item, place.variant)),
+                );
+            }
+        }
+    }
+
+    /// The label sets a variant stands for, as far as any rule can tell them apart. An exact variant is one set, put to all rules. An interval is
+    /// put to each rule by itself: every combination of the classes and labels the rule names that may but need not be there.
+    fn worlds(&self, propagation: &Propagation<'g, 'd>, variant: Variant) -> Vec<(LabelSet, Option<PolicyId>)> {
+        let must = &propagation.sets[variant.must];
+        let may = &propagation.sets[variant.may];
+        if variant.is_exact() {
+            return vec![(must.clone(), None)];
+        }
+        let taxonomy = &self.judge.base.graph.taxonomy;
+        let mut worlds = Vec::new();
+        for (id, policy) in self.judge.policies.table.iter().filter(|(_, p)| p.role != Role::Label) {
+            let varying: Vec<LabelSet> = policy
+                .mentions
+                .iter()
+                .map(|named| taxonomy.entry(named).below.clone())
+                .filter(|below| may.intersects(below) && !must.intersects(below))
+                .take(MAX_VARYING)
+                .collect();
+            for choice in 0..1_u32 << varying.len() {
+                let left_out = varying.iter().enumerate().filter(|(n, _)| choice >> n & 1 == 1);
+                let set = left_out.fold(may.clone(), |set, (_, below)| set.difference(below));
+                worlds.push((set.union(must), Some(id)));
+            }
+        }
+        worlds
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a question and what it is about, in one place")]
+    fn push(
+        &mut self,
+        action: &'static str,
+        principal: RowId,
+        resource: RowId,
+        context: ContextId,
+        of: Of,
+        subject: Subject<'d>,
+        workflow: Option<WorkflowId>,
+        contract: Option<&'d str>,
+        datum: Option<(ItemId, Variant)>,
+    ) {
+        let question = self.asker.question(Question { action, principal, resource, context, of });
+        self.asked.push(Asked { question, subject, workflow, contract, datum, gap: None });
+    }
+
+    /// May each workflow ship?
+    pub(super) fn workflows(&mut self) {
+        for workflow in self.judge.base.graph.workflows.ids() {
+            let Some(resource) = self.workflows.get(&workflow).copied() else { continue };
+            let context = self.context(None);
+            let context = self.asker.context(context);
+            self.push("ship", self.project, resource, context, Of::All, Subject::Workflow(workflow), Some(workflow), None, None);
+        }
+    }
+
+    /// May the project rely on its agreements, evidence, decisions and waivers?
+    pub(super) fn relied_on(&mut self) {
+        let graph = self.judge.base.graph;
+        for (id, declared) in &graph.agreements {
+            if self.is_relied_on(id, *declared) {
+                if let Some(row) = self.judge.base.agreement(id) {
+                    self.rely(row, "agreement", id, *declared, None);
+                }
+            }
+        }
+        let Some(project) = graph.declarations.project else { return };
+        for (section, noun, kind) in [("addressable", "decision", "addressable"), ("qi_approvals", "approval", "qi_approval")] {
+            for (id, value) in project.root().get(section).into_iter().flat_map(Value::entries) {
+                let known = Facts::from([("kind".to_owned(), FactValue::text(kind)), ("control".to_owned(), FactValue::text(id))]);
+                let declared = Declared { document: project, value };
+                let row = self.judge.base.declared("Attestation", declared, &known);
+                self.rely(row, noun, id, declared, None);
+            }
+        }
+        let own = graph.workflows.iter().map(|(id, w)| (w.document, Some(id)));
+        let documents: Vec<_> = std::iter::once((project, None)).chain(own).collect();
+        for (document, workflow) in documents {
+            for (id, value) in document.root().get("evidence").into_iter().flat_map(Value::entries) {
+                let exists = value.get("uri").and_then(Value::as_str).is_some_and(|uri| self.judge.base.is_on_file(uri));
+                let known = Facts::from([("id".to_owned(), FactValue::text(id)), ("file_exists".to_owned(), FactValue::Bool(exists))]);
+                let declared = Declared { document, value };
+                let row = self.judge.base.declared("Evidence", declared, &known);
+                self.rely(row, "evidence", id, declared, workflow);
+            }
+        }
+        self.waivers();
+    }
+
+    fn waivers(&mut self) {
+        let Some(document) = self.judge.base.graph.declarations.waivers else { return };
+        for (n, value) in document.root().get("waivers").into_iter().flat_map(Value::items).enumerate() {
+            let rule = value.get("rule").and_then(Value::as_str).unwrap_or_default();
+            let takes_none = self.judge.policies.table.iter().any(|(_, p)| (p.rule == rule || p.id == rule) && !p.waivable);
+            let known = Facts::from([("waivable".to_owned(), FactValue::Bool(!takes_none))]);
+            let declared = Declared { document, value };
+            let row = self.judge.base.declared("Waiver", declared, &known);
+            self.rely(row, "waiver", &format!("{:04}: {rule}", n + 1), declared, None);
+        }
+    }
+
+    /// Some source names it, or one of its parties runs a node that receives something.
+    fn is_relied_on(&self, id: &str, agreement: Declared<'d>) -> bool {
+        let graph = self.judge.base.graph;
+        let outside = |party: &&str| graph.parties.get(*party).is_some_and(|p| !p.is_self());
+        let parties: Vec<&str> = agreement.texts("parties").filter(outside).collect();
+        graph.edges.iter().any(|(_, e)| graph.operator(e.to).is_some_and(|o| parties.contains(&o)))
+            || graph.nodes.ids().any(|n| self.judge.base.contracts(n).contains(&id))
+    }
+
+    fn rely(&mut self, row: crate::facts::Row, noun: &'static str, id: &str, declared: Declared<'d>, workflow: Option<WorkflowId>) {
+        let resource = self.asker.row(row);
+        let context = self.context(workflow);
+        let context = self.asker.context(context);
+        let subject = Subject::Declared { noun, name: id.to_owned(), declared };
+        self.push("rely", self.project, resource, context, Of::All, subject, workflow, None, None);
+    }
+
+    pub(super) fn gap(&mut self, n: usize, gap: &Gap<'d>) {
+        let fact = gap.missing.as_ref().map_or("none", |m| m.fact.as_str());
+        let known = Facts::from([
+            ("kind".to_owned(), FactValue::text(gap.kind)),
+            ("fact".to_owned(), FactValue::text(fact)),
+            ("rule".to_owned(), FactValue::text(if gap.rules.is_empty() { "none".to_owned() } else { gap.rules.join(", ") })),
+            ("severity".to_owned(), FactValue::text(gap.severity.word())),
+        ]);
+        let row = self.judge.base.known("Verdict", &known);
+        let resource = self.asker.row(row);
+        let context = self.context(gap.workflow);
+        let context = self.asker.context(context);
+        self.push("rely", self.project, resource, context, Of::All, gap.subject.clone(), gap.workflow, None, gap.datum);
+        if let Some(asked) = self.asked.last_mut() {
+            asked.gap = Some(n);
+        }
+    }
+}
+
+/// What a variant is put about.
+struct Place<'d> {
+    action: &'static str,
+    subject: Subject<'d>,
+    workflow: Option<WorkflowId>,
+    item: ItemId,
+    variant: Variant,
+}
+
+/// What one datum adds to a context.
+type Extra = (&'static str, FactValue);
+
+/// The contexts of one place, made once per contract and what a datum adds.
+struct Contexts {
+    base: Facts,
+    known: BTreeMap<(Option<String>, Option<Extra>), ContextId>,
+}
+
+impl Contexts {
+    fn new(base: Facts) -> Self {
+        Self { base, known: BTreeMap::new() }
+    }
+
+    fn id(&mut self, asking: &mut Asking<'_, '_, '_, '_>, contract: Option<&str>, extra: Option<&Extra>) -> ContextId {
+        let key = (contract.map(str::to_owned), extra.cloned());
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let mut facts = self.base.clone();
+        facts.extend(contract.map(|c| ("contract".to_owned(), FactValue::Entity("Agreement".to_owned(), c.to_owned()))));
+        facts.extend(extra.map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let id = asking.asker.context(facts);
+        self.known.insert(key, id);
+        id
+    }
+}
+
+/// Rows of data, made once per datum and label set.
+#[derive(Default)]
+struct DataRows {
+    rows: FxHashMap<(ItemId, LabelSet), RowId>,
+}
+
+impl DataRows {
+    fn row<'g, 'd>(
+        &mut self,
+        asking: &mut Asking<'_, '_, 'g, 'd>,
+        propagation: &Propagation<'g, 'd>,
+        item: ItemId,
+        set: &LabelSet,
+    ) -> RowId {
+        if let Some(row) = self.rows.get(&(item, set.clone())) {
+            return *row;
+        }
+        let row = asking.judge.base.datum(propagation, item, set);
+        let row = asking.asker.row(row);
+        self.rows.insert((item, set.clone()), row);
+        row
+    }
+}
