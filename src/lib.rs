@@ -33,8 +33,12 @@ pub mod judge;
 
 pub mod finding;
 
+pub mod report;
+
 mod check;
 
 pub mod rulebook;
+
+pub mod cli;
 
 pub use self::check::{Checked, Options, Project, Report, check};

@@ -190,7 +190,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
                 let label = match (edge.implied, data) {
                     (_, []) => "this flow".to_owned(),
                     (true, _) => format!("implies that `{}` gets {}", self.graph.nodes[edge.to].id, list_data(data)),
-                    (false, _) => format!("{} crosses here", list_data(data)),
+                    (false, [_]) => format!("{} crosses here", list_data(data)),
+                    (false, _) => format!("{} cross here", list_data(data)),
                 };
                 Place::new(edge.document.file(), edge.span, label)
             }
@@ -216,7 +217,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
     /// Where the datum enters, where it is run, which agreement is honoured.
     fn related(&self, verdict: &Verdict<'d>, hops: &[Hop], primary: &Place) -> Vec<Place> {
         let mut places = Vec::new();
-        if let Some((item, _)) = verdict.datum {
+        let own = own_field(self.propagation, &verdict.subject, verdict.datum).is_some();
+        if let Some((item, _)) = verdict.datum.filter(|_| !own) {
             let origin = &self.propagation.origins[self.propagation.items[item].origin];
             if let Some(field) = origin.field.map(|f| &self.graph.fields[f]) {
                 let span = field.value.key_span().unwrap_or(field.value.span());

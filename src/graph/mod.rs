@@ -18,7 +18,7 @@ use crate::table::Table;
 
 pub use self::build::build;
 pub use self::facts::{Fact, FactSource};
-pub(crate) use self::references::outputs_of;
+pub(crate) use self::references::{output_names, outputs_of};
 
 ids! {
     /// A node.
@@ -156,6 +156,9 @@ pub struct Edge<'d> {
     /// A copy, not a declared flow.
     pub implied: bool,
 }
+
+/// What a model endpoint offers: what went in as a log would hold it, what came out, and the result file of a batch job.
+pub const ENDPOINT_OUTPUTS: [&str; 3] = ["prompt", "completion", "results"];
 
 /// The input of a flow that names none.
 pub const DEFAULT_PORT: &str = "default";

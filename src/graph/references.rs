@@ -271,7 +271,7 @@ impl<'d> Checker<'_, 'd> {
     /// Named outputs and inputs must exist.
     fn ports(&mut self, _id: EdgeId, edge: &Edge<'d>) {
         let Some(output) = edge.output else { return };
-        let names = crate::propagate::output_names(self.graph, edge.from);
+        let names = output_names(self.graph, edge.from);
         if !names.iter().any(|n| n == output) {
             let span = edge.value.and_then(|v| v.get("output")).map(Value::span).unwrap_or(edge.span);
             let from = &self.graph.nodes[edge.from].id;
@@ -295,6 +295,15 @@ pub(crate) fn outputs_of<'g>(graph: &'g FlowGraph<'_>, node: NodeId) -> Option<V
         let step_type = declared.value.filter(|_| declared.kind == NodeKind::Step)?.get("type")?.as_str()?;
         graph.taxonomy.step(step_type)?.outputs()
     })
+}
+
+/// Names of a node's outputs.
+pub(crate) fn output_names(graph: &FlowGraph<'_>, node: NodeId) -> Vec<String> {
+    match outputs_of(graph, node) {
+        Some(outputs) => outputs.entries().map(|(name, _)| name.to_owned()).collect(),
+        None if graph.nodes[node].kind == NodeKind::Endpoint => super::ENDPOINT_OUTPUTS.iter().map(|n| (*n).to_owned()).collect(),
+        None => vec![super::DEFAULT_PORT.to_owned()],
+    }
 }
 
 /// The names data can have where it leaves a node.
@@ -341,7 +350,7 @@ fn emitted_names<'g, 'd>(graph: &'g FlowGraph<'d>, id: NodeId) -> Names<'g> {
             let effects = outputs.entries().flat_map(|(_, effects)| effects.items());
             names.forms.extend(effects.filter_map(|e| e.get("emit")?.as_str()));
         }
-        None if node.kind == NodeKind::Endpoint => names.forms.extend(crate::propagate::ENDPOINT_OUTPUTS),
+        None if node.kind == NodeKind::Endpoint => names.forms.extend(super::ENDPOINT_OUTPUTS),
         None => {}
     }
     names

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::clauses::{Reason, show};
-use super::policies::{Constraint, Policies, PolicyId, Role, Template};
+use super::policies::{Constraint, Policies, PolicyId, RECEIVE, Role};
+use super::texts::Template;
 use crate::facts::{FactValue, Facts, Row, uid};
 use crate::ids;
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
@@ -136,7 +137,10 @@ impl<'p> Asker<'p> {
     /// Does any rule look at this kind of question?
     pub(super) fn concerns(&mut self, action: &'static str, principal: &'static str, resource: &'static str, contract: bool) -> bool {
         let policies = self.policies;
-        // A project's own permits decide about everything, and without slicing nothing is left out.
+        // Where the project's own permits decide, what none of them matches is denied, and so everything is asked.
+        if policies.own_permits && action == RECEIVE && !contract {
+            return true;
+        }
         let rules = self.candidates(action, principal, resource);
         rules.iter().map(|id| &policies.table[*id]).any(|p| match p.role {
             Role::Rule | Role::Label => p.reads_contract == contract,

@@ -98,7 +98,7 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
             return;
         }
         let row = self.asker.row(base.node(node, first));
-        for output in crate::propagate::output_names(base.graph, node) {
+        for output in crate::graph::output_names(base.graph, node) {
             for covered in [true, false] {
                 let facts = self.judge.label_context(&output, covered);
                 self.question(row, kind, facts, Of::All, |_| Earner::Node(node, output.clone(), covered));

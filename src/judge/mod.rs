@@ -7,6 +7,7 @@ mod guard;
 mod labels;
 mod policies;
 mod questions;
+mod texts;
 mod verdicts;
 
 use std::sync::OnceLock;
@@ -20,7 +21,8 @@ use crate::problem::Problem;
 use crate::propagate::{ItemId, Variant};
 
 pub use self::clauses::Reason;
-pub use self::policies::{Policies, Policy, PolicyId, Role, Severity, placeholders};
+pub use self::policies::{Policies, Policy, PolicyId, Role, Severity};
+pub use self::texts::placeholders;
 
 /// Judges one project.
 pub struct Judge<'j, 'g, 'd> {

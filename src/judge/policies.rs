@@ -9,6 +9,7 @@ use cedar_policy::{Effect, PolicySet, Schema, ValidationMode, Validator, pst};
 
 use super::clauses::{self, Clauses};
 use super::guard;
+use super::texts::{Template, template};
 use crate::ids;
 use crate::packs::{LabelId, LabelKind, LabelSet, Library, Taxonomy};
 use crate::problem::{Problem, SourceFile, Span, did_you_mean};
@@ -47,15 +48,6 @@ impl Severity {
     pub fn of(word: &str) -> Option<Self> {
         [Self::Note, Self::Warning, Self::Error].into_iter().find(|s| s.word() == word)
     }
-}
-
-/// A text with placeholders.
-#[derive(Clone, Debug, Default)]
-pub struct Template {
-    /// The text as written.
-    pub text: String,
-    /// Placeholders that are Cedar expressions, with their parsed form.
-    pub expressions: Vec<(String, Arc<cedar_policy::Expression>)>,
 }
 
 /// What a policy is for.
@@ -139,11 +131,9 @@ pub struct Policies {
     pub mentioned: BTreeSet<String>,
     /// Cedar's schema with the taxonomy filled in, cut to what is mentioned.
     pub schema: Schema,
+    /// The project's own permits decide who may receive: silence is no longer the default there.
+    pub own_permits: bool,
 }
-
-/// Placeholders the finding stage fills in.
-const NAMES: [&str; 12] =
-    ["workflow", "datum", "form", "surface", "sender", "recipient", "operator", "service", "contract", "node", "name", "rule"];
 
 impl Policies {
     /// Parses and validates the policies of the enabled packs. `own_permits` replaces the base permit for `receive`.
@@ -184,7 +174,7 @@ impl Policies {
         }
         let mentioned = found.iter().flat_map(|p| p.clauses.attributes.iter().cloned()).collect();
         let schema = schema(vocabulary, &library.taxonomy, Some(&mentioned))?;
-        Ok(Self { table: found.into_iter().collect(), mentioned, schema })
+        Ok(Self { table: found.into_iter().collect(), mentioned, schema, own_permits: own_permits.is_some() })
     }
 }
 
@@ -446,30 +436,6 @@ impl Loader<'_> {
 
 fn is(entity: &pst::EntityType) -> Constraint {
     Constraint { entity: Some(entity.0.id.to_string()), ..Constraint::default() }
-}
-
-/// Reads a message; a placeholder that is no name must be a Cedar expression, and what it reads counts as read by the policy.
-fn template(file: &Arc<SourceFile>, span: Span, text: &str, clauses: &mut Clauses) -> Result<Template, Problem> {
-    let mut template = Template { text: text.to_owned(), expressions: Vec::new() };
-    for placeholder in placeholders(text) {
-        if NAMES.contains(&placeholder) {
-            continue;
-        }
-        let expression = cedar_policy::Expression::from_str(placeholder).ok().filter(|_| placeholder.contains('.'));
-        let Some(expression) = expression else {
-            return Err(Problem::new("judge/unknown-placeholder", format!("`{{{placeholder}}}` is not a placeholder"))
-                .at(file, span, "in this policy's texts")
-                .help(format!("names: {}; or an expression such as `{{principal.retention}}`", NAMES.join(", "))));
-        };
-        clauses.attributes.extend(placeholder.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned));
-        template.expressions.push((placeholder.to_owned(), Arc::new(expression)));
-    }
-    Ok(template)
-}
-
-/// The texts between braces.
-pub fn placeholders(text: &str) -> impl Iterator<Item = &str> {
-    text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(inside, _)| inside))
 }
 
 /// The place of a policy's own text in its file, at or after `from`.

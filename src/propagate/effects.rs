@@ -3,15 +3,13 @@
 
 use rustc_hash::FxHashMap;
 
+use super::conditions::{Condition, condition_of};
 use super::{BODY, FormId, Item, ItemId, Labelling, Origin, OriginId, Sets, Variant};
 use crate::declare::{Declared, NodeKind};
-use crate::graph::{DEFAULT_PORT, FlowGraph, NodeId, outputs_of};
+use crate::graph::{DEFAULT_PORT, ENDPOINT_OUTPUTS, FlowGraph, NodeId, outputs_of};
 use crate::load::Value;
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::table::{Interner, Table};
-
-/// What a model endpoint offers: what went in as a log would hold it, what came out, and the result file of a batch job.
-pub const ENDPOINT_OUTPUTS: [&str; 3] = ["prompt", "completion", "results"];
 
 /// Which inputs an effect takes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +25,6 @@ impl Inputs {
             Self::Named(names) => names.iter().any(|n| n == input),
         }
     }
-}
-
-/// A boolean over the labels of one datum.
-#[derive(Clone, Debug)]
-enum Condition {
-    Has(LabelSet),
-    All(Vec<Condition>),
-    Any(Vec<Condition>),
-    Not(Box<Condition>),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -252,46 +241,6 @@ impl Change {
     }
 }
 
-impl Condition {
-    /// Does a set meet it?
-    fn holds(&self, set: &LabelSet) -> bool {
-        match self {
-            Self::Has(any_of) => set.intersects(any_of),
-            Self::All(conditions) => conditions.iter().all(|c| c.holds(set)),
-            Self::Any(conditions) => conditions.iter().any(|c| c.holds(set)),
-            Self::Not(condition) => !condition.holds(set),
-        }
-    }
-
-    /// Does every set an interval stands for meet it, or none, or some?
-    fn holds_for(&self, sets: &Sets, variant: Variant) -> Option<bool> {
-        if variant.is_exact() {
-            return Some(self.holds(&sets[variant.must]));
-        }
-        match self {
-            Self::Has(any_of) if sets[variant.must].intersects(any_of) => Some(true),
-            Self::Has(any_of) if !sets[variant.may].intersects(any_of) => Some(false),
-            Self::Has(_) => None,
-            Self::All(conditions) => decide(conditions.iter().map(|c| c.holds_for(sets, variant)), false),
-            Self::Any(conditions) => decide(conditions.iter().map(|c| c.holds_for(sets, variant)), true),
-            Self::Not(condition) => condition.holds_for(sets, variant).map(|b| !b),
-        }
-    }
-}
-
-/// The result of a list of conditions of which one alone that is `decisive` decides; unknown where none does and some are unknown.
-fn decide(results: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
-    let mut all = Some(!decisive);
-    for result in results {
-        match result {
-            Some(r) if r == decisive => return Some(decisive),
-            None => all = None,
-            Some(_) => {}
-        }
-    }
-    all
-}
-
 /// Applies one effect to one variant; nothing is left where a `keep` does not hold.
 fn apply(sets: &mut Sets, op: &Op, covered: bool, variant: Variant) -> Option<Variant> {
     match op {
@@ -474,26 +423,8 @@ fn change(graph: &FlowGraph<'_>, id: NodeId, effect: Value<'_>) -> Change {
 }
 
 /// The ids behind names; names that mean nothing have been reported by the graph stage.
-fn names_of<'t>(taxonomy: &Taxonomy, names: impl Iterator<Item = &'t str>) -> LabelSet {
+pub(super) fn names_of<'t>(taxonomy: &Taxonomy, names: impl Iterator<Item = &'t str>) -> LabelSet {
     names.filter_map(|name| taxonomy.find_any(name)).collect()
-}
-
-fn condition_of(taxonomy: &Taxonomy, value: Value<'_>) -> Condition {
-    if let Some(name) = value.as_str() {
-        let named = names_of(taxonomy, std::iter::once(name));
-        return Condition::Has(taxonomy.below(&named));
-    }
-    let list = |v: Value<'_>| v.items().map(|v| condition_of(taxonomy, v)).collect();
-    if let Some(all) = value.get("all") {
-        return Condition::All(list(all));
-    }
-    if let Some(any) = value.get("any") {
-        return Condition::Any(list(any));
-    }
-    match value.get("not") {
-        Some(not) => Condition::Not(Box::new(condition_of(taxonomy, not))),
-        None => Condition::Any(Vec::new()),
-    }
 }
 
 /// Case types of a set, and the rest of it.

@@ -1,6 +1,7 @@
 //! Carries every field's labels along every path: a set of variants per datum and flow, solved to a least fixpoint component by component.
 //! Never decides right or wrong, and knows no class or label by name.
 
+mod conditions;
 mod effects;
 mod fixpoint;
 mod variants;
@@ -15,7 +16,6 @@ use crate::ids;
 use crate::packs::LabelSet;
 use crate::table::{Interner, Table};
 
-pub use self::effects::ENDPOINT_OUTPUTS;
 pub use self::variants::{SetId, Sets, Variant};
 pub use self::witness::Hop;
 
@@ -155,16 +155,6 @@ impl Propagation<'_, '_> {
             arriving = arriving.union(&self.sets[variant.may]);
         }
         self.graph.taxonomy.closure(&self.machine.dropped(self.graph, node, &arriving))
-    }
-}
-
-/// Names of a node's outputs.
-#[must_use]
-pub fn output_names(graph: &FlowGraph<'_>, node: NodeId) -> Vec<String> {
-    match crate::graph::outputs_of(graph, node) {
-        Some(outputs) => outputs.entries().map(|(name, _)| name.to_owned()).collect(),
-        None if graph.nodes[node].kind == crate::declare::NodeKind::Endpoint => ENDPOINT_OUTPUTS.iter().map(|n| (*n).to_owned()).collect(),
-        None => vec![crate::graph::DEFAULT_PORT.to_owned()],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flowgate::finding::{Finding, SubjectNames};
+use flowgate::finding::Finding;
 use flowgate::load::{Document, Format, Limits};
 use flowgate::{Options, Project, Report, check};
 use jiff::civil::date;
@@ -52,7 +52,8 @@ pub fn project(file: &str, workflows: &[&str]) -> Project {
 /// Checks and insists that everything could be judged.
 pub fn judged(project: &Project, options: &Options) -> Report {
     let report = check(project, options);
-    let problems: Vec<String> = report.problems.iter().map(|p| format!("{}: {} {:?}", p.code, p.message, p.places.first().map(|p| &p.file.name))).collect();
+    let problems: Vec<String> =
+        report.problems.iter().map(|p| format!("{}: {} {:?}", p.code, p.message, p.places.first().map(|p| &p.file.name))).collect();
     assert!(problems.is_empty(), "problems: {problems:#?}");
     report
 }
@@ -79,15 +80,8 @@ pub fn essence(finding: &Finding) -> String {
 
 /// All findings without their places, sorted.
 pub fn essences(report: &Report) -> Vec<String> {
-    let mut all: Vec<String> = report.findings.iter().map(essence).chain(report.waived.iter().map(|f| format!("waived {}", essence(f)))).collect();
+    let mut all: Vec<String> =
+        report.findings.iter().map(essence).chain(report.waived.iter().map(|f| format!("waived {}", essence(f)))).collect();
     all.sort();
     all
-}
-
-/// The ends of the flow a finding is about.
-pub fn ends(finding: &Finding) -> Option<(&str, &str)> {
-    match &finding.subject {
-        SubjectNames::Flow { from, to, .. } => Some((from, to)),
-        _ => None,
-    }
 }

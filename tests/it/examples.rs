@@ -51,7 +51,12 @@ fn marks_are_found_where_they_stand() {
                 for entry in list.split(',') {
                     let rule = entry.split_whitespace().next().unwrap().to_owned();
                     let at = found.iter().filter(|f| f.0 == file.name && f.1 == n + 1).collect::<Vec<_>>();
-                    assert!(found.contains(&(file.name.clone(), n + 1, rule.clone())), "{name}: {}:{}: {rule} not found, only {at:?}", file.name, n + 1);
+                    assert!(
+                        found.contains(&(file.name.clone(), n + 1, rule.clone())),
+                        "{name}: {}:{}: {rule} not found, only {at:?}",
+                        file.name,
+                        n + 1
+                    );
                 }
             }
         }
@@ -103,10 +108,13 @@ fn the_published_chatbot_leaks_at_two_flows() {
         judged(&project, &options())
     };
     let leaks = |report: &Report, to: &str| {
-        report.findings.iter().any(|f| matches!(&f.subject, SubjectNames::Flow { to: t, .. } if t.contains(to)) && f.rule == "route/raw-must-stay")
+        report
+            .findings
+            .iter()
+            .any(|f| matches!(&f.subject, SubjectNames::Flow { to: t, .. } if t.contains(to)) && f.rule == "route/raw-must-stay")
     };
     let published = read("as-published");
     assert!(leaks(&published, "bedrock"), "the prompt reaches the model");
-    assert!(leaks(&published, "dynamodb"), "the prompt reaches the table");
+    assert!(leaks(&published, "chat-history"), "the prompt reaches the table");
     assert!(read("redacted").findings.is_empty());
 }

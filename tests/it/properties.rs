@@ -28,7 +28,13 @@ fn all() -> Vec<(String, Project, Options)> {
         }
         let waivers = nearest.join("flowgate.waivers.yaml");
         let waivers = waivers.is_file().then_some(waivers);
-        let project = Project::read_files(nearest.clone(), Some(&nearest.join("flowgate.yaml")), waivers.as_deref(), std::slice::from_ref(&file), &Limits::default());
+        let project = Project::read_files(
+            nearest.clone(),
+            Some(&nearest.join("flowgate.yaml")),
+            waivers.as_deref(),
+            std::slice::from_ref(&file),
+            &Limits::default(),
+        );
         let mut options = options();
         options.selection.packs = ["route", "contract", "hipaa", "ftc"].map(str::to_owned).to_vec();
         all.push((name(&file), project, options));
@@ -69,7 +75,9 @@ fn reverse(json: &mut Json) {
                     map.insert(key, value);
                     continue;
                 }
-                if let (true, Json::Array(items)) = (matches!(key.as_str(), "flows" | "fields" | "packs" | "parties" | "surfaces" | "removes"), &mut value) {
+                if let (true, Json::Array(items)) =
+                    (matches!(key.as_str(), "flows" | "fields" | "packs" | "parties" | "surfaces" | "removes"), &mut value)
+                {
                     items.reverse();
                 }
                 reverse(&mut value);
@@ -145,7 +153,8 @@ fn widening_never_removes_a_finding() {
         let project = Project::read(&folder, &Limits::default());
         let mut options = options();
         let key = |f: &flowgate::finding::Finding| (f.rule.clone(), f.subject.clone(), f.contract.clone());
-        let exact: std::collections::BTreeSet<_> = judged(&project, &options).findings.iter().filter(|f| f.undeclared.is_empty()).map(key).collect();
+        let exact: std::collections::BTreeSet<_> =
+            judged(&project, &options).findings.iter().filter(|f| f.undeclared.is_empty()).map(key).collect();
         options.variant_cap = 1;
         let widened = judged(&project, &options);
         let wide: std::collections::BTreeSet<_> = widened.findings.iter().map(key).collect();
@@ -155,4 +164,3 @@ fn widening_never_removes_a_finding() {
         }
     }
 }
-

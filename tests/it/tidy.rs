@@ -93,10 +93,14 @@ fn the_engine_knows_no_rule_class_or_provider_by_name() {
     assert!(names.len() > 100);
     let words: BTreeSet<&str> = ["\"public\"", "\"customer\""].into();
     let mut faults = Vec::new();
-    for (file, text) in sources().into_iter().filter(|(f, _)| !f.contains("tests") && !f.ends_with("scaffold.rs") && !f.ends_with("init.rs")) {
+    for (file, text) in
+        sources().into_iter().filter(|(f, _)| !f.contains("tests") && !f.ends_with("scaffold.rs") && !f.ends_with("init.rs"))
+    {
         let shipped = text.split("#[cfg(test)]").next().unwrap();
         let code: String = shipped.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
-        faults.extend(names.iter().filter(|n| !words.contains(n.as_str()) && code.contains(n.as_str())).map(|n| format!("src/{file} names {n}")));
+        faults.extend(
+            names.iter().filter(|n| !words.contains(n.as_str()) && code.contains(n.as_str())).map(|n| format!("src/{file} names {n}")),
+        );
     }
     assert!(faults.is_empty(), "{faults:#?}");
 }
@@ -152,7 +156,8 @@ fn taxonomy_files_and_profiles_match_their_schemas() {
             ["policies", "providers", _, _] | ["policies", "packs", _, "providers", _, _] => SchemaName::Provider,
             _ => continue,
         };
-        let document = Document::parse(&path, std::fs::read(&file).unwrap(), Format::Yaml, &Limits::default()).unwrap_or_else(|p| panic!("{path}: {p}"));
+        let document = Document::parse(&path, std::fs::read(&file).unwrap(), Format::Yaml, &Limits::default())
+            .unwrap_or_else(|p| panic!("{path}: {p}"));
         let problems: Vec<String> = against(name, &document).iter().map(ToString::to_string).collect();
         assert!(problems.is_empty(), "{path}: {problems:?}");
         count += 1;
@@ -172,7 +177,9 @@ fn documents_point_at_what_is_there() {
                 faults.push(format!("{document} links to {file}"));
             }
         }
-        for path in page.split('`').skip(1).step_by(2).filter(|w| w.starts_with("src/") || w.starts_with("schemas/") || w.starts_with("tests/")) {
+        for path in
+            page.split('`').skip(1).step_by(2).filter(|w| w.starts_with("src/") || w.starts_with("schemas/") || w.starts_with("tests/"))
+        {
             if !root().join(path.trim_end_matches('/')).exists() {
                 faults.push(format!("{document} names {path}"));
             }

@@ -1,0 +1,177 @@
+//! What paths on the command line name: projects, each with the workflow files to check. A path that names no workflow is a problem, never a pass.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use super::console::shown;
+use crate::load::{self, ProjectFiles};
+use crate::problem::Problem;
+
+const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+const SKIPPED: [&str; 2] = ["node_modules", "target"];
+
+/// One check to make.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// A project.
+    Project(Named),
+    /// One workflow on standard input.
+    Stdin,
+}
+
+/// A project and what was named of it. The whole project is judged, because data reaches a workflow from others through shared nodes;
+/// only what was named is reported.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// The whole project.
+    pub(super) files: ProjectFiles,
+    /// The workflow files that were named, when that is not all of them.
+    pub(super) only: Option<BTreeSet<PathBuf>>,
+}
+
+impl Named {
+    fn whole(files: ProjectFiles) -> Self {
+        Self { files, only: None }
+    }
+
+    /// Nothing was named that could be judged.
+    fn is_empty(&self) -> bool {
+        self.only.as_ref().map_or(self.files.flows.is_empty(), BTreeSet::is_empty)
+    }
+
+    /// Whether a report on what was named speaks of a file, given by its name in reports: it is named, or no workflow.
+    pub(super) fn covers(&self, name: &str) -> bool {
+        let path = self.files.root.join(name);
+        self.only.as_ref().is_none_or(|only| only.contains(&path) || !self.files.flows.contains(&path))
+    }
+
+    /// Names more of the same project.
+    fn add(&mut self, more: Self) {
+        self.files.flows.extend(more.files.flows);
+        self.files.flows.sort();
+        self.files.flows.dedup();
+        self.only = self.only.take().zip(more.only).map(|(only, more)| only.into_iter().chain(more).collect());
+    }
+}
+
+/// The checks that `paths` ask for, in the order they are first named, and the paths that name nothing.
+pub(super) fn targets(paths: &[PathBuf]) -> (Vec<Target>, Vec<Problem>) {
+    let (mut targets, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        if path.as_os_str() == "-" {
+            if !targets.iter().any(|t| matches!(t, Target::Stdin)) {
+                targets.push(Target::Stdin);
+            }
+            continue;
+        }
+        let named = if path.is_dir() { folder(path) } else { file(path).map(|named| vec![named]) };
+        match named {
+            Ok(found) if found.is_empty() => problems.push(no_workflow(path)),
+            Ok(found) => {
+                for named in found {
+                    if named.is_empty() {
+                        problems.push(no_workflow(&named.files.root));
+                    } else {
+                        add(&mut targets, named);
+                    }
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (targets, problems)
+}
+
+/// The nearest project file at or above a folder, up to the first that holds `.git`, and its folder.
+pub(super) fn project_around(start: &Path) -> Option<(PathBuf, PathBuf)> {
+    for folder in fs::canonicalize(start).ok()?.ancestors() {
+        if let Some(file) = project_file(folder) {
+            return Some((folder.to_owned(), file));
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    None
+}
+
+/// What a project is called: its folder, seen from here.
+pub(super) fn name(root: &Path) -> String {
+    let here = fs::canonicalize(".").unwrap_or_default();
+    shown(root.strip_prefix(&here).unwrap_or(root))
+}
+
+/// A folder is a project, a part of one, or holds projects.
+fn folder(path: &Path) -> Result<Vec<Named>, Problem> {
+    let files = load::find_project(path)?;
+    let here = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if here == files.root && files.project.is_some() {
+        return Ok(vec![Named::whole(files)]);
+    }
+    let only: BTreeSet<PathBuf> = files.flows.iter().filter(|flow| flow.starts_with(&here)).cloned().collect();
+    let own = (!only.is_empty()).then_some(Named { files, only: Some(only) });
+    Ok(own.into_iter().chain(nested(&here)?).collect())
+}
+
+/// A file is a workflow, or the project file and so the whole project.
+fn file(path: &Path) -> Result<Named, Problem> {
+    let mut files = load::find_project(path)?;
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The folder is resolved and the file is not: where a link stands counts, and the loader refuses one that leads out of the project.
+    let only = match (fs::canonicalize(parent), path.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
+    };
+    if files.project.as_ref() == Some(&only) || files.waivers.as_ref() == Some(&only) {
+        return Ok(Named::whole(files));
+    }
+    if !files.flows.contains(&only) {
+        files.flows.push(only.clone());
+        files.flows.sort();
+    }
+    Ok(Named { files, only: Some([only].into()) })
+}
+
+/// The projects below a folder, each for itself, in order of their paths.
+fn nested(folder: &Path) -> Result<Vec<Named>, Problem> {
+    let walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
+    let walk = walk.filter_entry(|entry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.file_type().is_dir() && !name.starts_with('.') && !SKIPPED.contains(&&*name)
+    });
+    let mut found = Vec::new();
+    for entry in walk {
+        let entry = entry.map_err(|error| {
+            let at = error.path().map_or_else(|| shown(folder), shown);
+            Problem::new("load/unreadable", format!("cannot read `{at}`")).help("check that you may read it")
+        })?;
+        if project_file(entry.path()).is_some() {
+            found.push(Named::whole(load::find_project(entry.path())?));
+        }
+    }
+    Ok(found)
+}
+
+fn project_file(folder: &Path) -> Option<PathBuf> {
+    ENDINGS.iter().map(|ending| folder.join(format!("flowgate.{ending}"))).find(|file| file.symlink_metadata().is_ok())
+}
+
+/// Adds to the check of the same project, or a new one.
+fn add(targets: &mut Vec<Target>, named: Named) {
+    let same = targets.iter_mut().find_map(|target| match target {
+        Target::Project(known) if known.files.root == named.files.root => Some(known),
+        _ => None,
+    });
+    match same {
+        Some(known) => known.add(named),
+        None => targets.push(Target::Project(named)),
+    }
+}
+
+fn no_workflow(path: &Path) -> Problem {
+    Problem::new("cli/no-workflow", format!("there is no workflow file under `{}`", name(path)))
+        .help("a workflow file is called `*.flow.yaml`, `*.flow.yml` or `*.flow.json`; `flowgate init` writes a first one")
+}

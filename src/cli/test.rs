@@ -1,0 +1,75 @@
+//! `flowgate test`: runs the fixtures of rule folders, ours or a private pack's. It never says what a fixture should hold.
+
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::console::{Console, shown};
+use super::progress::Progress;
+use super::{Done, Exit, text};
+use crate::judge;
+use crate::problem::Problem;
+use crate::rulebook;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 all pass, 1 some fail, 2 a folder or a fixture cannot be read.
+
+Examples:
+  flowgate test policies/packs
+  flowgate test compliance/packs/acme
+  flowgate test policies/packs/hipaa --filter near-miss")]
+pub(super) struct Test {
+    /// A rule folder, a pack, or a folder of packs
+    #[arg(required = true, value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Only cases whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+}
+
+impl Test {
+    /// Runs every case and says which differ.
+    pub(super) fn run(&self, console: &Console) -> Done {
+        let (mut cases, mut problems) = (Vec::new(), Vec::new());
+        for folder in &self.folders {
+            let (found, more) = rulebook::cases(folder);
+            cases.extend(found);
+            problems.extend(more);
+        }
+        let all = cases.len();
+        if let Some(filter) = &self.filter {
+            cases.retain(|case| case.name.contains(filter.as_str()));
+        }
+        if cases.is_empty() && problems.is_empty() {
+            let folders: Vec<String> = self.folders.iter().map(|f| shown(f)).collect();
+            problems.push(match &self.filter {
+                Some(filter) if all > 0 => Problem::new("cli/no-case", format!("no case is called like `{filter}`"))
+                    .help(format!("`--filter` takes a part of a name; there are {all} cases")),
+                _ => Problem::new("cli/no-case", format!("there is no case in `{}`", folders.join("`, `")))
+                    .help("a rule folder holds fixtures in `fail/` and `pass/`"),
+            });
+        }
+        let progress = Progress::start(console, format!("running {} cases", cases.len()));
+        // On the judge's own threads, which have room for deep policies; its calls then stay on the same thread.
+        let results: Vec<_> = judge::with_room(|| cases.par_iter().map(rulebook::run).collect())?;
+        drop(progress);
+
+        let mut printed = String::new();
+        let mut failed = 0;
+        for (case, result) in cases.iter().zip(&results) {
+            if let Err(differences) = result {
+                failed += 1;
+                printed += &format!("{} {}\n", console.bold("FAILED"), text::printable(&case.name));
+                printed.extend(differences.iter().map(|line| format!("  {}\n", text::printable(line))));
+            }
+        }
+        if !console.quiet() || failed > 0 {
+            printed += &format!("{} passed, {failed} failed\n", results.len() - failed);
+        }
+        console.print(&printed)?;
+        let exit = if failed > 0 { Exit::Findings } else { Exit::Clean };
+        Ok(exit.max(console.refuse(&problems)))
+    }
+}
