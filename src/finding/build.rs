@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{DatumNames, Finding, PathStep, PolicyClause, SubjectNames, UndeclaredFact};
-use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId};
+use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selected};
 use crate::judge::{Judge, Missing, Policy, Subject, Verdict, VerdictKind};
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::problem::{Place, Span};
@@ -148,7 +148,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         super::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// What tells a flow from others between the same two nodes; nothing where there is none.
+    /// What tells a flow from others between the same two nodes: its fields and ports, and its order among those that are equal in these, too. Nothing
+    /// where there is no other.
     fn twin_key(&self, id: EdgeId) -> Vec<String> {
         let edge = &self.graph.edges[id];
         let leaving = self.graph.leaving[edge.from].iter().copied();
@@ -157,8 +158,19 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         if twins.len() < 2 {
             return Vec::new();
         }
-        let place = twins.iter().position(|t| *t == id).unwrap_or_default();
-        vec![format!("twin {place}")]
+        let names = |id: EdgeId| {
+            let edge = &self.graph.edges[id];
+            let mut names = match &edge.selected {
+                Selected::All => vec!["*".to_owned()],
+                Selected::Named(list) => list.iter().map(|s| format!("{}.{}", s.source.unwrap_or_default(), s.name)).collect(),
+            };
+            names.sort();
+            names.extend([edge.output.unwrap_or_default().to_owned(), edge.input.to_owned()]);
+            names
+        };
+        let own = names(id);
+        let place = twins.into_iter().filter(|t| names(*t) == own).position(|t| t == id).unwrap_or_default();
+        own.into_iter().chain([place.to_string()]).collect()
     }
 
     fn undeclared(&self, kind: &VerdictKind<'_>) -> Vec<UndeclaredFact> {

@@ -42,9 +42,10 @@ fn inversions(text: &str) -> Vec<String> {
         .iter()
         .enumerate()
         .filter_map(|(n, start)| {
-            let end = starts.get(n + 1).copied().unwrap_or(text.len());
+            let next = starts.get(n + 1).copied().unwrap_or(text.len());
+            let end = text[*start..next].find("\n@").map_or(next, |at| start + at);
             let forbid = &text[*start..end];
-            let turned = forbid.replace("\nwhen", "\n\u{1}").replace("\nunless", "\nwhen").replace('\u{1}', "unless");
+            let turned = forbid.replace("unless {", "\u{1}").replace("when {", "unless {").replace('\u{1}', "when {");
             (turned != *forbid).then(|| format!("{}{turned}{}", &text[..*start], &text[end..]))
         })
         .collect()
