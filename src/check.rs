@@ -42,6 +42,8 @@ pub struct Options {
     pub as_of: Option<Date>,
     /// Packs; those of the project file are added.
     pub selection: Selection,
+    /// Judge by the packs of the selection alone, not by the project's list. Its private packs stay known, for its names may come from them.
+    pub replace_packs: bool,
     /// Honour waivers.
     pub waivers: bool,
     /// Variants of one datum a flow keeps apart.
@@ -54,7 +56,15 @@ impl Options {
     /// The defaults, on a date: the library has no clock.
     #[must_use]
     pub fn on(today: Date) -> Self {
-        Self { today, as_of: None, selection: Selection::default(), waivers: true, variant_cap: DEFAULT_VARIANT_CAP, slicing: true }
+        Self {
+            today,
+            as_of: None,
+            selection: Selection::default(),
+            replace_packs: false,
+            waivers: true,
+            variant_cap: DEFAULT_VARIANT_CAP,
+            slicing: true,
+        }
     }
 }
 
@@ -93,20 +103,11 @@ pub struct Report {
 }
 
 impl Project {
-    /// Reads a project from disk: the nearest project file at or above `start`, and every workflow file below it, or only those `start` names.
+    /// Reads a project from disk: the nearest project file at or above `start`, and every workflow file below that.
     #[must_use]
     pub fn read(start: &Path, limits: &Limits) -> Self {
         match load::find_project(start) {
-            Ok(mut files) => {
-                if let Ok(only) = start.canonicalize() {
-                    if !only.is_dir() {
-                        files.flows = vec![only];
-                    } else if only != files.root {
-                        files.flows.retain(|f| f.starts_with(&only));
-                    }
-                }
-                Self::read_files(files.root, files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits)
-            }
+            Ok(files) => Self::read_files(files.root, files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits),
             Err(problem) => Self { problems: vec![problem], ..Self::default() },
         }
     }
@@ -190,8 +191,12 @@ pub fn check(project: &Project, options: &Options) -> Report {
     let mut problems = project.problems.clone();
     let mut selection = options.selection.clone();
     let (packs, private) = project.packs(&mut problems);
-    selection.packs.extend(packs);
     selection.private.extend(private);
+    if options.replace_packs {
+        selection.listed_only = true;
+    } else {
+        selection.packs.extend(packs);
+    }
     let (library, more) = Library::load(&selection);
     problems.extend(more);
     let permits = project.permits(&mut problems);

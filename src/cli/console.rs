@@ -37,6 +37,7 @@ impl Console {
             When::Auto => smart && variable("CLICOLOR").as_deref() != Some("0"),
         };
         let told = global.width.map(usize::from).or_else(|| variable("COLUMNS")?.parse().ok().filter(|n| *n >= 20));
+        let told = told.or_else(|| Some(usize::from(terminal_size::terminal_size_of(io::stdout())?.0.0).max(20)));
         Self {
             color,
             always: global.color == When::Always,

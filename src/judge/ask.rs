@@ -222,7 +222,8 @@ impl<'p> Asker<'p> {
                 let policy = &policies.table[*id];
                 // A label is earned only by a label policy: the base permit says nothing about it.
                 let asked = match (policy.role, question.of) {
-                    (Role::Permit, _) => !label,
+                    // The base permit stands back where the project's own decide, sliced or not.
+                    (Role::Permit, _) => !label && policy.scope.actions.as_ref().is_none_or(|a| a.iter().any(|x| x == question.action)),
                     (_, Of::All) => true,
                     (_, Of::Contract) => policy.reads_contract,
                     (_, Of::NoContract) => !policy.reads_contract,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cedar_policy::{Entities, EvalResult, Expression, Request, eval_expression, pst};
 
@@ -29,14 +29,22 @@ enum Node {
     Atom(Atom),
 }
 
+/// A condition that is not made of others. Its text and parts are parsed when a verdict needs them: most policies never fire, and parsing all of
+/// their atoms would be half of a small run.
 #[derive(Clone, Debug)]
 struct Atom {
+    expr: pst::Expr,
+    parsed: Arc<OnceLock<Option<Parsed>>>,
+}
+
+#[derive(Debug)]
+struct Parsed {
     text: String,
-    expression: Arc<Expression>,
+    expression: Expression,
     /// For `x has a.b`: the expression x and the names.
     has: Option<(String, Vec<String>)>,
     /// Facts the atom reads, to show their values.
-    reads: Vec<(String, Arc<Expression>)>,
+    reads: Vec<(String, Expression)>,
 }
 
 /// Why a policy fired: one atom that had to be otherwise.
@@ -55,7 +63,7 @@ pub struct Reason {
 }
 
 /// Compiles the clauses of a policy.
-pub(super) fn compile(clauses: &[pst::Clause], taxonomy: &Taxonomy) -> Result<Clauses, String> {
+pub(super) fn compile(clauses: &[pst::Clause], taxonomy: &Taxonomy) -> Clauses {
     let mut compiled = Clauses::default();
     for clause in clauses {
         let (when, expr) = match clause {
@@ -63,10 +71,9 @@ pub(super) fn compile(clauses: &[pst::Clause], taxonomy: &Taxonomy) -> Result<Cl
             pst::Clause::Unless(expr) => (false, expr),
         };
         survey(expr, taxonomy, &mut compiled);
-        let node = node(expr)?;
-        compiled.clauses.push((when, node));
+        compiled.clauses.push((when, node(expr)));
     }
-    Ok(compiled)
+    compiled
 }
 
 impl Clauses {
@@ -81,16 +88,16 @@ impl Clauses {
     }
 }
 
-fn node(expr: &pst::Expr) -> Result<Node, String> {
-    Ok(match expr {
-        pst::Expr::BinaryOp { op: pst::BinaryOp::And, .. } => Node::And(chain(expr, pst::BinaryOp::And)?),
-        pst::Expr::BinaryOp { op: pst::BinaryOp::Or, .. } => Node::Or(chain(expr, pst::BinaryOp::Or)?),
-        pst::Expr::UnaryOp { op: pst::UnaryOp::Not, expr } => Node::Not(Box::new(node(expr)?)),
-        _ => Node::Atom(atom(expr)?),
-    })
+fn node(expr: &pst::Expr) -> Node {
+    match expr {
+        pst::Expr::BinaryOp { op: pst::BinaryOp::And, .. } => Node::And(chain(expr, pst::BinaryOp::And)),
+        pst::Expr::BinaryOp { op: pst::BinaryOp::Or, .. } => Node::Or(chain(expr, pst::BinaryOp::Or)),
+        pst::Expr::UnaryOp { op: pst::UnaryOp::Not, expr } => Node::Not(Box::new(node(expr))),
+        _ => Node::Atom(Atom { expr: expr.clone(), parsed: Arc::default() }),
+    }
 }
 
-fn chain(expr: &pst::Expr, wanted: pst::BinaryOp) -> Result<Vec<Node>, String> {
+fn chain(expr: &pst::Expr, wanted: pst::BinaryOp) -> Vec<Node> {
     let mut flat = Vec::new();
     let mut todo = vec![expr];
     while let Some(expr) = todo.pop() {
@@ -99,23 +106,24 @@ fn chain(expr: &pst::Expr, wanted: pst::BinaryOp) -> Result<Vec<Node>, String> {
                 todo.push(right);
                 todo.push(left);
             }
-            other => flat.push(node(other)?),
+            other => flat.push(node(other)),
         }
     }
-    Ok(flat)
+    flat
 }
 
-fn atom(expr: &pst::Expr) -> Result<Atom, String> {
-    let text = expr.to_string();
-    let parse = |text: &str| Expression::from_str(text).map(Arc::new).map_err(|e| format!("`{text}` cannot be explained: {e}"));
-    let has = match expr {
-        pst::Expr::HasAttr { expr, attrs } => Some((expr.to_string(), attrs.iter().map(ToString::to_string).collect())),
-        _ => None,
-    };
-    let mut reads = Vec::new();
-    paths(expr, &mut reads);
-    let reads = reads.into_iter().map(|path| Ok((path.clone(), parse(&path)?))).collect::<Result<_, String>>()?;
-    Ok(Atom { expression: parse(&text)?, text, has, reads })
+impl Parsed {
+    fn of(expr: &pst::Expr) -> Option<Self> {
+        let text = expr.to_string();
+        let has = match expr {
+            pst::Expr::HasAttr { expr, attrs } => Some((expr.to_string(), attrs.iter().map(ToString::to_string).collect())),
+            _ => None,
+        };
+        let mut found = Vec::new();
+        paths(expr, &mut found);
+        let reads = found.into_iter().filter_map(|path| Some((path.clone(), Expression::from_str(&path).ok()?))).collect();
+        Some(Self { expression: Expression::from_str(&text).ok()?, text, has, reads })
+    }
 }
 
 /// The attribute paths an atom reads, longest only: `principal.operator.is_self`.
@@ -192,7 +200,7 @@ fn explain(node: &Node, value: bool, unless: bool, request: &Request, entities: 
                 explain(part, value, unless, request, entities, reasons);
             }
         }
-        (Node::Atom(atom), _) => reasons.push(atom.reason(value, unless, request, entities)),
+        (Node::Atom(atom), _) => reasons.extend(atom.parsed().map(|parsed| parsed.reason(value, unless, request, entities))),
     }
 }
 
@@ -215,7 +223,7 @@ fn evaluate(node: &Node, request: &Request, entities: &Entities) -> Option<bool>
             }
             Some(false)
         }
-        Node::Atom(atom) => match eval_expression(request, entities, &atom.expression) {
+        Node::Atom(atom) => match eval_expression(request, entities, &atom.parsed()?.expression) {
             Ok(EvalResult::Bool(b)) => Some(b),
             _ => None,
         },
@@ -223,6 +231,12 @@ fn evaluate(node: &Node, request: &Request, entities: &Entities) -> Option<bool>
 }
 
 impl Atom {
+    fn parsed(&self) -> Option<&Parsed> {
+        self.parsed.get_or_init(|| Parsed::of(&self.expr)).as_ref()
+    }
+}
+
+impl Parsed {
     fn reason(&self, value: bool, unless: bool, request: &Request, entities: &Entities) -> Reason {
         let saw = self.reads.iter().filter_map(|(path, expression)| {
             let result = eval_expression(request, entities, expression).ok()?;

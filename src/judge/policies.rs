@@ -6,6 +6,7 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use cedar_policy::{Effect, PolicySet, Schema, ValidationMode, Validator, pst};
+use rayon::prelude::*;
 
 use super::clauses::{self, Clauses};
 use super::guard;
@@ -148,27 +149,30 @@ impl Policies {
     ) -> Result<Self, Problem> {
         let full = schema(vocabulary, &library.taxonomy, None)?;
         let validator = Validator::new(full);
-        let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems, found: Vec::new() };
-        for rule in library.rules.iter().filter(|r| r.enabled) {
-            loader.file(&rule.cedar, Role::Rule, &rule.id);
+        let rules = library.rules.iter().filter(|r| r.enabled).map(|r| (&r.cedar, Role::Rule, r.id.as_str()));
+        let packs = library.packs.values().filter(|p| p.enabled);
+        let labels = packs.filter_map(|p| Some((p.labels.as_ref()?, Role::Label, p.name.as_str())));
+        let permits = library.permit.iter().chain(own_permits).map(|file| (file, Role::Permit, "permit"));
+        let texts: Vec<(&Arc<SourceFile>, Role, &str)> = rules.chain(labels).chain(permits).collect();
+        // Parsing and validating is most of a small run, and files know nothing of each other.
+        let loaded: Vec<Loader<'_>> = texts
+            .par_iter()
+            .map(|(file, role, id)| {
+                let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: Vec::new() };
+                loader.file(file, *role, id);
+                loader
+            })
+            .collect();
+        let mut found = Vec::new();
+        for loader in loaded {
+            problems.extend(loader.problems);
+            found.extend(loader.found);
         }
-        for pack in library.packs.values().filter(|p| p.enabled) {
-            if let Some(labels) = &pack.labels {
-                loader.file(labels, Role::Label, &pack.name);
-            }
-        }
-        if let Some(permit) = &library.permit {
-            loader.file(permit, Role::Permit, "permit");
-        }
-        let base = loader.found.len();
-        if let Some(own) = own_permits {
-            loader.file(own, Role::Permit, "permit");
-        }
-        let mut found = loader.found;
         if own_permits.is_some() {
             // The project's list decides who may receive; the other actions keep the base.
             let others: Vec<String> = vocabulary_actions().into_iter().filter(|a| a != RECEIVE).collect();
-            for policy in found.iter_mut().take(base).filter(|p| p.role == Role::Permit) {
+            let base = |p: &&mut Policy| p.role == Role::Permit && library.permit.as_ref().is_some_and(|base| Arc::ptr_eq(base, &p.file));
+            for policy in found.iter_mut().filter(base) {
                 policy.scope.actions = Some(others.clone());
             }
         }
@@ -221,7 +225,7 @@ fn retain(record: Option<&mut serde_json::Value>, mentioned: &BTreeSet<String>) 
 struct Loader<'l> {
     taxonomy: &'l Taxonomy,
     validator: &'l Validator,
-    problems: &'l mut Vec<Problem>,
+    problems: Vec<Problem>,
     found: Vec<Policy>,
 }
 
@@ -318,8 +322,7 @@ impl Loader<'_> {
             ));
         };
         let body = tree.body();
-        let clauses = clauses::compile(body.clauses(), self.taxonomy)
-            .map_err(|message| refuse("judge/bad-policy", message, "", "simplify this policy"))?;
+        let clauses = clauses::compile(body.clauses(), self.taxonomy);
         if clauses.arithmetic {
             return Err(refuse(
                 "judge/arithmetic",

@@ -27,6 +27,8 @@ pub struct Selection {
     pub packs: Vec<String>,
     /// Folders of private packs; all of them are enabled.
     pub private: Vec<PathBuf>,
+    /// Enable private packs, too, only where `packs` names them; their classes and profiles stay known.
+    pub listed_only: bool,
     /// A `policies/` folder to read instead of what the binary embeds.
     pub policies: Option<PathBuf>,
     /// Judge by these rules alone (labels of all enabled packs stay).
@@ -145,7 +147,7 @@ fn load_packs(files: &PackFiles, selection: &Selection, private: &BTreeSet<Strin
             let own = private.contains(name);
             let pack = Pack {
                 name: name.to_owned(),
-                enabled: own || name == BASE_PACK || selection.packs.iter().any(|p| p == name),
+                enabled: (own && !selection.listed_only) || name == BASE_PACK || selection.packs.iter().any(|p| p == name),
                 private: own,
                 page: files.get(&format!("policies/packs/{name}/PACK.md")),
                 labels: files.get(&format!("policies/packs/{name}/labels.cedar")),

@@ -13,11 +13,11 @@ use rayon::prelude::*;
 use super::console::Console;
 use super::progress::Progress;
 use super::targets::{self, Target, targets};
-use super::{Done, Exit, Level, PackSource, shelf};
+use super::{Done, Exit, Level, PackSource};
 use crate::check::{Options, Project, Report};
 use crate::judge::{self, Severity};
 use crate::load::Limits;
-use crate::packs::{Library, Selection};
+use crate::packs::Selection;
 use crate::problem::Problem;
 use crate::propagate::DEFAULT_VARIANT_CAP;
 use crate::report::{self, Format, Style};
@@ -110,43 +110,33 @@ impl Check {
                 let files = &named.files;
                 let project =
                     Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, &limits);
-                let mut report = crate::check(&project, &self.options(&project));
+                let mut report = crate::check(&project, &self.options());
                 report.findings.retain(|f| named.covers(&f.primary.file.name));
                 report.waived.retain(|f| named.covers(&f.primary.file.name));
                 Checked { project: Some(targets::name(&files.root)), report }
             }
             Target::Stdin => {
                 let project = stdin::project(&limits);
-                Checked { project: Some("-".to_owned()), report: crate::check(&project, &self.options(&project)) }
+                Checked { project: Some("-".to_owned()), report: crate::check(&project, &self.options()) }
             }
         }
     }
 
-    fn options(&self, project: &Project) -> Options {
-        let mut selection = Selection {
+    fn options(&self) -> Options {
+        let selection = Selection {
             packs: self.packs.clone(),
             private: self.source.private.clone(),
             policies: self.source.policies.clone(),
-            only: None,
+            ..Selection::default()
         };
-        if !self.packs.is_empty() {
-            selection.only = Some(self.rules_of_packs(&selection, project));
+        Options {
+            as_of: self.as_of,
+            selection,
+            replace_packs: !self.packs.is_empty(),
+            waivers: !self.no_waivers,
+            variant_cap: self.variant_cap,
+            ..Options::on(today())
         }
-        Options { as_of: self.as_of, selection, waivers: !self.no_waivers, variant_cap: self.variant_cap, ..Options::on(today()) }
-    }
-
-    /// The rules of the packs that were named. The project's own list is added to every selection, so the rules are named one by one.
-    fn rules_of_packs(&self, selection: &Selection, project: &Project) -> std::collections::BTreeSet<String> {
-        // What cannot be read is reported by the check itself, which reads the same folders.
-        let (named, _) = Library::load(selection);
-        let mut all = selection.clone();
-        if let (Some(file), Some(root)) = (&project.file, &project.root) {
-            all.private.extend(shelf::private_packs(file, root));
-        }
-        let (all, _) = Library::load(&all);
-        let of_named_pack = |id: &str| id.split_once('/').is_some_and(|(pack, _)| self.packs.iter().any(|p| p == pack));
-        let enabled = named.rules.into_iter().filter(|r| r.enabled);
-        enabled.chain(all.rules.into_iter().filter(|r| of_named_pack(&r.id))).map(|r| r.id).collect()
     }
 
     fn exit(&self, report: &Report) -> Exit {
