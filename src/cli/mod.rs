@@ -45,7 +45,7 @@ Exit codes:
 Examples:
   flowgate init                          a commented starter that checks clean
   flowgate check                         the project of the current folder
-  flowgate explain hipaa/baa-missing     what a rule forbids, and why";
+  flowgate explain PACK/RULE             what a rule forbids, and why";
 
 /// Options every subcommand takes.
 #[derive(Debug, clap::Args)]

@@ -292,10 +292,11 @@ impl<'g, 'd> FactBase<'g, 'd> {
         }
         // What goes from one operator to another crosses a network neither has to itself, whatever the file says.
         let inside = |node| self.graph.operator(node).map(|party| (self.graph.is_self_run(node), party));
-        if let (Some((from_self, from)), Some((to_self, to))) = (inside(edge.from), inside(edge.to)) {
-            if from != to && !(from_self && to_self) {
-                return Some(FactValue::text("external"));
-            }
+        if let (Some((from_self, from)), Some((to_self, to))) = (inside(edge.from), inside(edge.to))
+            && from != to
+            && !(from_self && to_self)
+        {
+            return Some(FactValue::text("external"));
         }
         Some(FactValue::text(self.graph.flow_fact(id, "network")?.as_str()?))
     }

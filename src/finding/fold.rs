@@ -49,14 +49,14 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
                 None => break,
             }
         }
-        if let Some(at) = at.filter(|at| *at != n) {
-            if let Some(Some(head)) = kept.get_mut(at) {
-                head.also.push(finding.rule.clone());
-                head.also.sort();
-                head.also.dedup();
-                if let Some(slot) = kept.get_mut(n) {
-                    *slot = None;
-                }
+        if let Some(at) = at.filter(|at| *at != n)
+            && let Some(Some(head)) = kept.get_mut(at)
+        {
+            head.also.push(finding.rule.clone());
+            head.also.sort();
+            head.also.dedup();
+            if let Some(slot) = kept.get_mut(n) {
+                *slot = None;
             }
         }
     }

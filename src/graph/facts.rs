@@ -81,11 +81,11 @@ impl<'d> FlowGraph<'d> {
                 Fact::Missing { needs: because } => return Fact::Missing { needs: because },
             }
         }
-        if let Some(host) = node.host {
-            if let Fact::Stated { value, source } = self.fact_in_chain(host, name, depth + 1) {
-                let source = if matches!(source, FactSource::Node) { FactSource::Host } else { source };
-                return Fact::Stated { value, source };
-            }
+        if let Some(host) = node.host
+            && let Fact::Stated { value, source } = self.fact_in_chain(host, name, depth + 1)
+        {
+            let source = if matches!(source, FactSource::Node) { FactSource::Host } else { source };
+            return Fact::Stated { value, source };
         }
         if let Some(profile) = node.profile {
             if let Some(entry) = profile.root().get("facts").and_then(|f| f.get(name)) {
@@ -94,10 +94,10 @@ impl<'d> FlowGraph<'d> {
                     Fact::Missing { needs: because } => needs = because,
                 }
             }
-            if name == "operator" {
-                if let Some(vendor) = profile.root().get("vendor") {
-                    return Fact::Stated { value: vendor, source: FactSource::Profile(profile, vendor) };
-                }
+            if name == "operator"
+                && let Some(vendor) = profile.root().get("vendor")
+            {
+                return Fact::Stated { value: vendor, source: FactSource::Profile(profile, vendor) };
             }
         }
         if let Some(of) = node.copy_of {

@@ -262,10 +262,10 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
     pub(super) fn relied_on(&mut self) {
         let graph = self.judge.base.graph;
         for (id, declared) in &graph.agreements {
-            if self.is_relied_on(id, *declared) {
-                if let Some(row) = self.judge.base.agreement(id) {
-                    self.rely(row, "agreement", id, *declared, None);
-                }
+            if self.is_relied_on(id, *declared)
+                && let Some(row) = self.judge.base.agreement(id)
+            {
+                self.rely(row, "agreement", id, *declared, None);
             }
         }
         let Some(project) = graph.declarations.project else { return };

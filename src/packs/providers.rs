@@ -81,10 +81,10 @@ impl Providers {
             let path = self.paths.get(service).map(String::as_str).unwrap_or_default();
             let file = self.files.get(path).ok_or_else(|| Box::new(Problem::new("packs/unreadable", format!("cannot read `{path}`"))))?;
             let document = super::parse(&file).map_err(Box::new)?;
-            if !self.files.is_embedded() || self.files.is_private(path) {
-                if let Some(problem) = validate::against(validate::SchemaName::Provider, &document).into_iter().next() {
-                    return Err(Box::new(problem));
-                }
+            if (!self.files.is_embedded() || self.files.is_private(path))
+                && let Some(problem) = validate::against(validate::SchemaName::Provider, &document).into_iter().next()
+            {
+                return Err(Box::new(problem));
             }
             Ok(Profile { service: service.to_owned(), document })
         });

@@ -39,8 +39,8 @@ impl Propagation<'_, '_> {
                 return trace(&seen, goal);
             }
             for next in self.next_hops(hop, origin) {
-                if !seen.contains_key(&next) {
-                    seen.insert(next, Some(hop));
+                if let std::collections::hash_map::Entry::Vacant(e) = seen.entry(next) {
+                    e.insert(Some(hop));
                     queue.push_back(next);
                 }
             }

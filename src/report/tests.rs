@@ -50,7 +50,7 @@ fn datum(name: &str) -> DatumNames {
 }
 
 fn finding(primary: Place, related: Vec<Place>) -> Finding {
-    let rule = self::file("policies/packs/hipaa/baa-missing/rule.cedar", "\n\nforbid (principal, action, resource);\n");
+    let rule = self::file("policies/packs/clinic/no-baa-now/rule.cedar", "\n\nforbid (principal, action, resource);\n");
     let reason = |clause: &str, saw: (&str, &str)| Reason {
         clause: clause.to_owned(),
         value: false,
@@ -59,7 +59,7 @@ fn finding(primary: Place, related: Vec<Place>) -> Finding {
         missing: None,
     };
     Finding {
-        rule: "hipaa/baa-missing".to_owned(),
+        rule: "clinic/no-baa-now".to_owned(),
         severity: Severity::Error,
         changed: None,
         undeclared: Vec::new(),
@@ -147,7 +147,7 @@ fn only_our_escapes(text: &str) {
 #[test]
 fn a_crossing_as_the_design_draws_it() {
     let expected = "\
-error[hipaa/baa-missing]: `ehr.note` is PHI and `summarizer` is run by `openai`, with no signed BAA
+error[clinic/no-baa-now]: `ehr.note` is PHI and `summarizer` is run by `openai`, with no signed BAA
    ╭─[flows/note-summary.flow.yaml:11:5]
  6 │       note: { class: regulated.health.note, free_text: true }
    ·       ───────────────────────────┬───────────────────────────
@@ -163,7 +163,7 @@ error[hipaa/baa-missing]: `ehr.note` is PHI and `summarizer` is run by `openai`,
    ·                                     ╰── `ehr.note` crosses here
    ╰────
   path: ehr.note → redact (removed id.name, id.phone; added redacted; kept phi) → summarizer
-  policy: hipaa/baa-missing, rule.cedar:3: `principal.agreements.contains(\"baa\")` is false
+  policy: clinic/no-baa-now, rule.cedar:3: `principal.agreements.contains(\"baa\")` is false
           (agreements: none); `principal.operator.is_self` is false (operator.is_self: false)
   law: 45 CFR 164.502(e)(1)(i)
   help: sign a BAA that covers `openai/responses` and list it under `agreements`, or route through a
@@ -179,7 +179,7 @@ checked 1 workflow (4 nodes, 2 flows, 2 implied) against 51 rules of core, hipaa
 fn a_narrow_terminal_stays_readable() {
     let text = one(crossing(), &Style { width: 40, ..Style::PLAIN });
     let expected = "\
-error[hipaa/baa-missing]: `ehr.note` is
+error[clinic/no-baa-now]: `ehr.note` is
   PHI and `summarizer` is run by
   `openai`, with no signed BAA
    ,-[flows/note-summary.flow.yaml:11:5]
@@ -224,7 +224,7 @@ fn everything_fits_the_width_it_is_given() {
 fn colours_and_links_change_no_word() {
     let colored = one(crossing(), &Style { color: true, ..WIDE });
     only_our_escapes(&colored);
-    assert!(colored.starts_with("\u{1b}[1;31merror[hipaa/baa-missing]:\u{1b}[0m"), "{colored}");
+    assert!(colored.starts_with("\u{1b}[1;31merror[clinic/no-baa-now]:\u{1b}[0m"), "{colored}");
     let mut plain = String::new();
     let mut inside = false;
     for c in colored.chars() {
@@ -436,7 +436,7 @@ fn findings_come_before_problems_before_notices_before_the_summary() {
     let report = Report { waived: vec![waived], problems: vec![problem, other], notices: vec![notice], ..report(vec![crossing()]) };
     let text = human(&report, &WIDE);
     let order = [
-        "error[hipaa/baa-missing]",
+        "error[clinic/no-baa-now]",
         "error[load/duplicate-key]",
         "error[packs/unknown-pack]",
         "note[propagate/variant-cap]",
@@ -446,7 +446,7 @@ fn findings_come_before_problems_before_notices_before_the_summary() {
     let places: Vec<usize> = order.iter().map(|piece| text.find(piece).unwrap_or_else(|| panic!("{piece} in {text}"))).collect();
     assert!(places.is_sorted(), "{text}");
     let end = "
-waived: hipaa/baa-missing on `redact` → `summarizer` until 2026-09-01, accepted by tom: until the
+waived: clinic/no-baa-now on `redact` → `summarizer` until 2026-09-01, accepted by tom: until the
         BAA is signed (flowgate.waivers.yaml:2)
 
 checked 1 workflow (4 nodes, 2 flows, 2 implied) against 51 rules of core, hipaa as of 2026-07-01: 1

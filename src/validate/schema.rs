@@ -127,10 +127,10 @@ fn child<'s>(schema: &'s Json, part: &str) -> Option<&'s Json> {
     if let Some(property) = schema.get("properties").and_then(|p| p.get(part)) {
         return Some(property);
     }
-    if part.bytes().all(|b| b.is_ascii_digit()) {
-        if let Some(items) = schema.get("items") {
-            return Some(items);
-        }
+    if part.bytes().all(|b| b.is_ascii_digit())
+        && let Some(items) = schema.get("items")
+    {
+        return Some(items);
     }
     schema.get("additionalProperties").filter(|a| a.is_object())
 }

@@ -19,9 +19,9 @@ const SUGGESTIONS: usize = 5;
 #[command(after_help = "\
 Examples:
   flowgate explain                          everything that has a page
-  flowgate explain hipaa/baa-missing        a rule
-  flowgate explain id.email phi             a class and a label
-  flowgate explain openai/batch             dated facts about a service
+  flowgate explain PACK/RULE                 a rule
+  flowgate explain CLASS LABEL               a class and a label
+  flowgate explain VENDOR/SERVICE            dated facts about a service
   flowgate explain route                    a pack")]
 pub(super) struct Explain {
     /// A rule, class, label, step type, provider or pack; left out, all of
