@@ -288,7 +288,7 @@ impl<'p> Asker<'p> {
                 text.replace(&format!("{{{placeholder}}}"), &value)
             })
         };
-        Fired { policy: id, reasons: policy.clauses.explain(request, entities), message: fill(&policy.message), help: fill(&policy.help) }
+        Fired { policy: id, reasons: policy.explain(request, entities), message: fill(&policy.message), help: fill(&policy.help) }
     }
 
     /// The store: every row, checked against the schema.

@@ -60,6 +60,8 @@ pub struct Reason {
     pub saw: Vec<(String, String)>,
     /// The fact whose absence decided: the thing that lacks it, as a Cedar expression, and its name.
     pub missing: Option<(String, String)>,
+    /// One-based line of the policy file at which the atom stands, where its text is found there.
+    pub line: Option<usize>,
 }
 
 /// Compiles the clauses of a policy.
@@ -243,7 +245,7 @@ impl Parsed {
             Some((path.clone(), show(&result)))
         });
         let missing = self.has.as_ref().filter(|_| !value).and_then(|(of, names)| missing(of, names, request, entities));
-        Reason { clause: self.text.clone(), value, unless, saw: saw.collect(), missing }
+        Reason { clause: self.text.clone(), value, unless, saw: saw.collect(), missing, line: None }
     }
 }
 

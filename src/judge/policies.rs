@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use cedar_policy::{Effect, PolicySet, Schema, ValidationMode, Validator, pst};
+use cedar_policy::{Effect, Entities, PolicySet, Request, Schema, ValidationMode, Validator, pst};
 use rayon::prelude::*;
 
-use super::clauses::{self, Clauses};
+use super::clauses::{self, Clauses, Reason};
 use super::guard;
 use super::texts::{Template, template};
 use crate::ids;
@@ -99,6 +99,27 @@ pub struct Policy {
     pub(super) scope: Scope,
     pub(super) clauses: Clauses,
     pub(super) unconditional: bool,
+}
+
+impl Policy {
+    /// The atoms that made the policy fire, each with its line.
+    pub(super) fn explain(&self, request: &Request, entities: &Entities) -> Vec<Reason> {
+        let mut reasons = self.clauses.explain(request, entities);
+        for reason in &mut reasons {
+            reason.line = self.line_of(&reason.clause);
+        }
+        reasons
+    }
+
+    /// The line at which a piece of the policy begins. Cedar prints expressions in its own layout, so white space is left out of the comparison.
+    fn line_of(&self, piece: &str) -> Option<usize> {
+        let wanted: Vec<char> = piece.chars().filter(|c| !c.is_whitespace()).collect();
+        let text = self.file.slice(self.span);
+        let forbid = text.find("forbid")?;
+        let dense: Vec<(usize, char)> = text.char_indices().filter(|(at, c)| *at >= forbid && !c.is_whitespace()).collect();
+        let at = dense.windows(wanted.len().max(1)).find(|w| w.iter().map(|(_, c)| c).eq(&wanted))?.first()?.0;
+        Some(self.file.line_column(self.span.start + u32::try_from(at).ok()?).0)
+    }
 }
 
 /// What a policy's scope can match.

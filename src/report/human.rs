@@ -194,9 +194,10 @@ impl Page<'_> {
     fn policy(&mut self, finding: &Finding) {
         let file = &finding.policy.place.file.name;
         let file = file.rsplit('/').next().unwrap_or(file);
-        let place = format!("{}, {file}:{}", finding.rule, finding.policy.line);
         // The rule on missing facts has nothing to say beyond which rules needed them.
         let reasons = if finding.needed_by.is_empty() { deciding(finding) } else { Vec::new() };
+        let line = reasons.first().and_then(|r| r.line).unwrap_or(finding.policy.line);
+        let place = format!("{}, {file}:{line}", finding.rule);
         let (shown, more) = reasons.split_at(reasons.len().min(FEW_REASONS));
         let mut text: Vec<String> = shown.iter().map(|r| self.reason(r)).collect();
         if !more.is_empty() {

@@ -153,6 +153,8 @@ struct Clause<'r> {
     saw: Vec<Saw<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Lacking<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
 }
 
 #[derive(Serialize)]
@@ -311,6 +313,7 @@ impl<'r> Clause<'r> {
             under: if reason.unless { "unless" } else { "when" },
             saw: reason.saw.iter().map(|(fact, value)| Saw { fact, value }).collect(),
             missing: reason.missing.as_ref().map(|(of, fact)| Lacking { fact, of }),
+            line: reason.line,
         }
     }
 }

@@ -57,6 +57,7 @@ fn finding(primary: Place, related: Vec<Place>) -> Finding {
         unless: true,
         saw: vec![(saw.0.to_owned(), saw.1.to_owned())],
         missing: None,
+        line: None,
     };
     Finding {
         rule: "clinic/no-baa-now".to_owned(),

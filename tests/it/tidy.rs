@@ -91,7 +91,8 @@ fn the_engine_knows_no_rule_class_or_provider_by_name() {
         }
     }
     assert!(names.len() > 100);
-    let words: BTreeSet<&str> = ["\"public\"", "\"customer\""].into();
+    // Words of the vocabulary that are also names of a class or label: an attribute, a key of the context, an annotation.
+    let words: BTreeSet<&str> = ["\"id\"", "\"contract\"", "\"code\""].into();
     let mut faults = Vec::new();
     for (file, text) in
         sources().into_iter().filter(|(f, _)| !f.contains("tests") && !f.ends_with("scaffold.rs") && !f.ends_with("init.rs"))

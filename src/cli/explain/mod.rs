@@ -18,11 +18,11 @@ const SUGGESTIONS: usize = 5;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  flowgate explain                          everything that has a page
+  flowgate explain                           everything that has a page
   flowgate explain PACK/RULE                 a rule
   flowgate explain CLASS LABEL               a class and a label
   flowgate explain VENDOR/SERVICE            dated facts about a service
-  flowgate explain route                    a pack")]
+  flowgate explain PACK                      a pack")]
 pub(super) struct Explain {
     /// A rule, class, label, step type, provider or pack; left out, all of
     /// them are listed
