@@ -257,7 +257,8 @@ fn judged(
     problems.extend(more);
     let rules = library.rules.iter().filter(|r| r.enabled).count();
     let checked = checked(&graph, library, &environment, rules);
-    let notices = notices(&graph, &propagation, options.variant_cap);
+    let mut notices = notices(&graph, &propagation, options.variant_cap);
+    notices.extend(few_packs(project, options, library));
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
     Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
 }
@@ -277,6 +278,19 @@ fn checked(graph: &graph::FlowGraph<'_>, library: &Library, environment: &Enviro
         packs: library.enabled_packs().map(str::to_owned).collect(),
         rules,
     }
+}
+
+/// Says when a project judges itself by the base pack alone because it names no other.
+fn few_packs(project: &Project, options: &Options, library: &Library) -> Option<Problem> {
+    let file = project.file.as_ref()?;
+    if options.replace_packs || file.root().get("packs").is_some() || library.enabled_packs().count() > 1 {
+        return None;
+    }
+    let others: Vec<&str> = library.packs.values().filter(|p| !p.enabled).map(|p| p.name.as_str()).collect();
+    let span = file.root().entries().find_map(|(_, v)| v.key_span()).unwrap_or_default();
+    let problem = Problem::new("packs/few", "this project names no `packs`, so only the engine's own rules were asked");
+    let help = format!("add `packs:` with those that apply: {}; the empty list is an answer", others.join(", "));
+    Some(problem.at(file.file(), span, "no `packs` in this file").help(help))
 }
 
 /// Says where the variant cap was reached: findings there may be more than exact tracking would give, never fewer.

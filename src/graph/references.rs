@@ -25,6 +25,7 @@ pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocab
         }
     }
     checker.project(vocabulary);
+    checker.waivers();
     for (id, workflow) in graph.workflows.iter() {
         let at = At { document: workflow.document, workflow: Some(id) };
         checker.record(at, workflow.document.root(), vocabulary.entity("Workflow"));
@@ -75,6 +76,42 @@ impl<'d> Checker<'_, 'd> {
                 Problem::new("graph/no-self", "no party has the relation `self`")
                     .at(document.file(), span, "one of these is the project itself")
                     .help("give the party that owns this project `relation: self`; without it nobody is inside"),
+            );
+        }
+    }
+
+    /// Waivers, and changed severities: each names a rule that exists, or it would change nothing in silence.
+    fn waivers(&mut self) {
+        let library = self.library;
+        let rules: Vec<&str> = library.rules.iter().map(|r| r.id.as_str()).collect();
+        if let Some(document) = self.graph.declarations.waivers {
+            let at = At { document, workflow: None };
+            for waiver in document.root().get("waivers").into_iter().flat_map(Value::items) {
+                if let Some(rule) = waiver.get("rule") {
+                    self.rule(document, rule.as_str().unwrap_or_default(), rule.span(), &rules);
+                }
+                if let Some(approver) = waiver.get("approver") {
+                    self.name_of(at, approver, self.graph.people.keys().copied().collect(), "person", "graph/unknown-person");
+                }
+                if let Some(expires) = waiver.get("expires") {
+                    self.date(at, expires);
+                }
+            }
+        }
+        let Some(document) = self.graph.declarations.project else { return };
+        for (rule, value) in document.root().get("severity").into_iter().flat_map(Value::entries) {
+            self.rule(document, rule, value.key_span().unwrap_or(value.span()), &rules);
+        }
+    }
+
+    fn rule(&mut self, document: &'d Document, name: &str, span: Span, rules: &[&str]) {
+        let id = name.split('.').next().unwrap_or_default();
+        if !rules.contains(&id) {
+            let near = did_you_mean(id, rules.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            self.problems.push(
+                Problem::new("graph/unknown-rule", format!("there is no rule `{id}`"))
+                    .at(document.file(), span, "no such rule")
+                    .help(format!("{near}`flowgate rules` lists them all")),
             );
         }
     }
