@@ -63,6 +63,11 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
     kept.into_iter().flatten().collect()
 }
 
+/// The missing facts a finding is about.
+fn facts(finding: &Finding) -> Vec<&str> {
+    finding.undeclared.iter().map(|u| u.fact.as_str()).collect()
+}
+
 /// A copy or provider-side log gets what its node got: where the node's own finding says so already, the copy's is a repeat.
 fn fold_repeats(findings: Vec<Finding>) -> Vec<Finding> {
     let cause = |finding: &Finding| -> Option<usize> {
@@ -83,7 +88,7 @@ fn fold_repeats(findings: Vec<Finding>) -> Vec<Finding> {
                 && other.rule == finding.rule
                 && other.workflow == finding.workflow
                 && other.contract == finding.contract
-                && other.undeclared.is_empty() == finding.undeclared.is_empty()
+                && facts(other) == facts(finding)
         })
     };
     let causes: Vec<Option<usize>> = findings.iter().map(cause).collect();

@@ -7,7 +7,7 @@ use super::policies::Severity;
 use super::questions::{Asked, Asking, Gap};
 use super::{Judge, Missing, Reason, Subject, Verdict, VerdictKind};
 use crate::declare::Declared;
-use crate::graph::WorkflowId;
+use crate::graph::{NodeId, WorkflowId};
 use crate::problem::Problem;
 use crate::propagate::{ItemId, Propagation, Variant};
 
@@ -86,7 +86,20 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             Subject::Node(node) => self.base.needs(*node, fact).map(str::to_owned),
             _ => None,
         };
+        let holder = match holder {
+            Subject::Node(node) => Subject::Node(self.declarer(node)),
+            other => other,
+        };
         Some(Missing { fact: fact.clone(), holder, needs })
+    }
+
+    /// Where a fact of a node is to be declared: what a service keeps has no place of its own in the team's files, and takes its endpoint's word.
+    fn declarer(&self, node: NodeId) -> NodeId {
+        let nodes = &self.base.graph.nodes;
+        match nodes[node].copy_of.filter(|_| nodes[node].value.is_none()) {
+            Some(of) => of,
+            None => node,
+        }
     }
 
     fn absence_is_answer(&self, asked: &Asked<'d>, holder: &str, fact: &str) -> bool {
