@@ -238,6 +238,7 @@ fn judged(
     problems.extend(more);
 
     let policies = Policies::load(library, &vocabulary, permits, problems)?;
+    problems.extend(lowered(project, &policies));
     let environment = Environment { as_of: as_of(project, options), files: project.files() };
     let base = FactBase::new(&graph, &vocabulary, &policies.mentioned, &environment);
     let judge = Judge { base: &base, policies: &policies, slicing: options.slicing };
@@ -260,6 +261,12 @@ fn judged(
     let mut notices = notices(&graph, &propagation, options.variant_cap);
     notices.extend(few_packs(project, options, library));
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
+    notices.extend(found.unused_waivers.into_iter().map(|place| {
+        let problem = Problem::new("finding/unused-waiver", "this waiver covers no finding");
+        Problem { places: vec![place], ..problem }
+            .help("remove it, or see that it names rule, workflow, flow or node, and datum as the finding does")
+    }));
+    notices.extend(idle_flows(&graph, &propagation));
     Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
 }
 
@@ -278,6 +285,36 @@ fn checked(graph: &graph::FlowGraph<'_>, library: &Library, environment: &Enviro
         packs: library.enabled_packs().map(str::to_owned).collect(),
         rules,
     }
+}
+
+/// Severities a project may not lower: those of rules that take no waiver.
+fn lowered(project: &Project, policies: &Policies) -> Vec<Problem> {
+    let changes = project.file.iter().filter_map(|f| Some((f, f.root().get("severity")?)));
+    let entries = changes.flat_map(|(f, changes)| changes.entries().map(move |(rule, change)| (f, rule, change)));
+    entries
+        .filter_map(|(file, rule, change)| {
+            let level = judge::Severity::of(change.get("level")?.as_str()?)?;
+            policies.lowers_unwaivable(rule, level).then(|| {
+                Problem::new("judge/lowered", format!("`{rule}` takes no waiver, and its severity cannot be lowered"))
+                    .at(file.file(), change.key_span().unwrap_or(change.span()), "this change is not made")
+                    .help("remove it; what the rule forbids has to be changed in the flows or the contract")
+            })
+        })
+        .collect()
+}
+
+/// Declared flows that no datum takes: mostly a slip, and nothing after them is judged.
+fn idle_flows(graph: &graph::FlowGraph<'_>, propagation: &crate::propagate::Propagation<'_, '_>) -> Vec<Problem> {
+    let idle = graph.edges.iter().filter(|(id, e)| !e.implied && propagation.edges[*id].is_empty());
+    let idle = idle.map(|(_, edge)| {
+        let (from, to) = (&graph.nodes[edge.from].id, &graph.nodes[edge.to].id);
+        Problem::new("propagate/idle-flow", format!("nothing crosses from `{from}` to `{to}`"))
+            .at(edge.document.file(), edge.span, "no datum takes this flow")
+            .help(format!("see what reaches `{from}`, and which fields, output or case types this flow names"))
+    });
+    let mut notices: Vec<Problem> = idle.collect();
+    notices.sort_by_cached_key(Problem::sort_key);
+    notices
 }
 
 /// Says when a project judges itself by the base pack alone because it names no other.

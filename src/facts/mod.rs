@@ -93,10 +93,30 @@ impl<'g, 'd> FactBase<'g, 'd> {
     fn collect(&self, attributes: impl Iterator<Item = &'g Attribute>, mut fact: impl FnMut(&Attribute) -> Option<FactValue>) -> Facts {
         let mut facts = Facts::new();
         for attribute in attributes {
-            let value = fact(attribute).or_else(|| attribute.required.then(|| FactValue::empty(&attribute.fact_type)));
+            let value = fact(attribute)
+                .and_then(|v| self.known_only(v))
+                .or_else(|| attribute.required.then(|| FactValue::empty(&attribute.fact_type)));
             facts.extend(value.map(|v| (attribute.name.clone(), v)));
         }
         facts
+    }
+
+    /// The value without entities that do not exist: the graph stage has reported them, and Cedar would refuse the whole request.
+    fn known_only(&self, value: FactValue) -> Option<FactValue> {
+        match value {
+            FactValue::Entity(entity, id) => {
+                let known = match entity.as_str() {
+                    "Class" => self.graph.taxonomy.find(LabelKind::Class, &id).is_some(),
+                    "Label" => self.graph.taxonomy.find(LabelKind::Label, &id).is_some(),
+                    "Party" => self.graph.parties.contains_key(&id),
+                    "Agreement" => self.graph.agreements.contains_key(id.as_str()),
+                    _ => true,
+                };
+                known.then_some(FactValue::Entity(entity, id))
+            }
+            FactValue::Set(values) => Some(FactValue::Set(values.into_iter().filter_map(|v| self.known_only(v)).collect())),
+            other => Some(other),
+        }
     }
 
     fn tags(&self, values: &[Option<Value<'d>>]) -> BTreeMap<String, String> {
@@ -222,7 +242,7 @@ impl<'g, 'd> FactBase<'g, 'd> {
             "id" => Some(FactValue::text(propagation.datum_name(item))),
             "form" => Some(FactValue::text(&propagation.forms[propagation.items[item].form])),
             "derived" => Some(FactValue::Bool(propagation.is_derived(item))),
-            "classified" => Some(FactValue::Bool(field.is_none_or(|f| !f.classes.is_empty()))),
+            "classified" => Some(FactValue::Bool(field.is_none_or(|f| f.classified))),
             "free_text" => Some(FactValue::Bool(field.is_some_and(|f| f.free_text))),
             "surface" => Some(FactValue::text(propagation.surface(item))),
             "case_types" => Some(FactValue::texts(self.names_of_kind(set, LabelKind::Case))),

@@ -1,6 +1,8 @@
 //! One cause, one headline: findings that yield to another at the same place become its relatives, and what a copy repeats is folded into the
 //! flow that filled it.
 
+use std::collections::BTreeSet;
+
 use super::{Finding, SubjectNames};
 use crate::judge::Judge;
 
@@ -9,7 +11,37 @@ type Key = (Option<String>, SubjectNames, Option<String>);
 
 pub(super) fn fold(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let findings = fold_yielding(judge, findings);
-    fold_repeats(findings)
+    fold_missing(fold_repeats(findings))
+}
+
+/// One missing fact in many places of a workflow is one finding: it is one decision to write down, often under `defaults`.
+fn fold_missing(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let same = |head: &&mut Finding| {
+            !finding.needed_by.is_empty()
+                && (&head.rule, &head.workflow, head.severity) == (&finding.rule, &finding.workflow, finding.severity)
+                && facts(head) == facts(&finding)
+        };
+        let Some(head) = kept.iter_mut().find(same) else {
+            kept.push(finding);
+            continue;
+        };
+        let label = facts(head).first().map(|fact| format!("`{fact}` is missing here, too")).unwrap_or_default();
+        head.related.push(crate::problem::Place { label, ..finding.primary });
+        head.undeclared.extend(finding.undeclared);
+        head.undeclared.sort();
+        head.undeclared.dedup();
+        head.needed_by.extend(finding.needed_by);
+        head.needed_by.sort();
+        head.needed_by.dedup();
+    }
+    for finding in kept.iter_mut().filter(|f| !f.needed_by.is_empty()) {
+        // Named by the fact alone: one more place that lacks it is the same gap.
+        let fact = finding.undeclared.first().map(|u| u.fact.clone()).unwrap_or_default();
+        finding.fingerprint = super::fingerprint(&[&finding.rule, finding.workflow.as_deref().unwrap_or_default(), &fact]);
+    }
+    kept
 }
 
 fn key(finding: &Finding) -> Key {
@@ -26,9 +58,10 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
         findings.iter().position(|other| {
             let named = other.rule == wanted || other.rule.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'));
             // A headline must speak about the same data, or a datum would lose its only finding.
-            let same = key(other).0 == key(finding).0 && other.subject == finding.subject;
+            let same = key(other).0 == key(finding).0 && (other.subject == finding.subject || fills(&other.subject, &finding.subject));
             let contract = other.contract == finding.contract || finding.contract.is_none();
-            let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name && o.form == d.form));
+            let form = |d: &str, o: &str| d == o || other.subject != finding.subject;
+            let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name && form(&d.form, &o.form)));
             named
                 && same
                 && contract
@@ -63,8 +96,16 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
     kept.into_iter().flatten().collect()
 }
 
+/// Does the first flow fill the node that the second, implied one copies from?
+fn fills(first: &SubjectNames, second: &SubjectNames) -> bool {
+    match (first, second) {
+        (SubjectNames::Flow { to, implied: false, .. }, SubjectNames::Flow { from, implied: true, .. }) => to == from,
+        _ => false,
+    }
+}
+
 /// The missing facts a finding is about.
-fn facts(finding: &Finding) -> Vec<&str> {
+fn facts(finding: &Finding) -> BTreeSet<&str> {
     finding.undeclared.iter().map(|u| u.fact.as_str()).collect()
 }
 

@@ -150,6 +150,8 @@ pub struct Findings {
     pub open: Vec<Finding>,
     /// Those a waiver covers.
     pub waived: Vec<Finding>,
+    /// Valid waivers that cover nothing.
+    pub unused_waivers: Vec<Place>,
 }
 
 /// Makes findings of verdicts.
@@ -160,7 +162,7 @@ pub fn findings<'g, 'd>(
     verdicts: Vec<Verdict<'d>>,
     honour_waivers: bool,
 ) -> Findings {
-    let (open, waived) = waivers::split(judge, propagation, verdicts, honour_waivers);
+    let (open, waived, unused_waivers) = waivers::split(judge, propagation, verdicts, honour_waivers);
     let changes = severity_changes(judge);
     let mut open = build::build(judge, propagation, open);
     for finding in &mut open {
@@ -180,15 +182,24 @@ pub fn findings<'g, 'd>(
         }
     }
     sort(&mut covered);
-    Findings { open, waived: covered }
+    Findings { open, waived: covered, unused_waivers }
 }
 
-/// Most important first; then by place, so that a reader goes through a file once.
+/// Most important first: by severity, broken rules before missing facts, data that cross flows before what nodes and papers lack; then by place,
+/// so that a reader goes through a file once.
 fn sort(findings: &mut [Finding]) {
     findings.sort_by_cached_key(|f| {
+        let subject = match &f.subject {
+            SubjectNames::Flow { implied: false, .. } => 0,
+            SubjectNames::Flow { implied: true, .. } => 1,
+            SubjectNames::Node(_) => 2,
+            SubjectNames::Workflow(_) => 3,
+            SubjectNames::Declared(..) => 4,
+        };
+        let weight = (std::cmp::Reverse(f.severity), !f.undeclared.is_empty(), subject);
         let place = (f.primary.file.name.clone(), f.primary.span.start);
         let first = f.data.first().map(|d| d.name.clone());
-        (std::cmp::Reverse(f.severity), place, f.rule.clone(), f.contract.clone(), first, f.fingerprint.clone())
+        (weight, place, f.rule.clone(), f.contract.clone(), first, f.fingerprint.clone())
     });
 }
 
@@ -199,6 +210,10 @@ fn severity_changes<'d>(judge: &Judge<'_, '_, 'd>) -> BTreeMap<&'d str, (Severit
     entries
         .filter_map(|(rule, change)| {
             let level = Severity::of(change.get("level")?.as_str()?)?;
+            // A rule that takes no waiver cannot be lowered either; the check reports the attempt.
+            if judge.policies.lowers_unwaivable(rule, level) {
+                return None;
+            }
             Some((rule, (level, change.get("reason")?.as_str()?.to_owned())))
         })
         .collect()

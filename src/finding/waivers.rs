@@ -4,12 +4,13 @@ use crate::declare::Declared;
 use crate::graph::FlowGraph;
 use crate::judge::{Judge, Subject, Verdict};
 use crate::load::Value;
+use crate::problem::Place;
 use crate::propagate::Propagation;
 
 use super::WaiverNames;
 
 /// Verdicts, with those each valid waiver covers set apart.
-type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>);
+type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>, Vec<Place>);
 
 pub(super) fn split<'d>(
     judge: &Judge<'_, '_, 'd>,
@@ -18,7 +19,7 @@ pub(super) fn split<'d>(
     honour: bool,
 ) -> Split<'d> {
     let graph = judge.base.graph;
-    let Some(document) = graph.declarations.waivers.filter(|_| honour) else { return (verdicts, Vec::new()) };
+    let Some(document) = graph.declarations.waivers.filter(|_| honour) else { return (verdicts, Vec::new(), Vec::new()) };
     let items: Vec<Value<'d>> = document.root().get("waivers").into_iter().flat_map(Value::items).collect();
     let refused: Vec<usize> = verdicts
         .iter()
@@ -38,8 +39,10 @@ pub(super) fn split<'d>(
             None => open.push(verdict),
         }
     }
+    let unused = valid.iter().zip(&covered).filter(|(_, (_, list))| list.is_empty());
+    let unused = unused.map(|(w, _)| Place::new(w.document.file(), w.value.span(), "covers no finding")).collect();
     covered.retain(|(_, list)| !list.is_empty());
-    (open, covered)
+    (open, covered, unused)
 }
 
 fn names(waiver: Declared<'_>) -> WaiverNames {

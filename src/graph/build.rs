@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use petgraph::graph::DiGraph;
 
-use super::{DEFAULT_PORT, Edge, Field, FlowGraph, Node, NodeId, Party, Selected, Selector, Workflow, WorkflowId, references};
+use super::{
+    DEFAULT_PORT, Edge, Field, FlowGraph, Node, NodeId, Party, Selected, Selector, UNKNOWN_RELATION, Workflow, WorkflowId, references,
+};
 use crate::declare::{Declarations, Declared, NodeKind};
 use crate::load::{Document, Value};
 use crate::packs::{LabelId, LabelKind, Library};
@@ -58,7 +60,7 @@ impl<'d> Builder<'d> {
         let Some(document) = self.graph.declarations.project else { return };
         let section = |key: &str| document.root().get(key).into_iter().flat_map(Value::entries);
         for (id, value) in section("parties") {
-            let relation = value.get("relation").and_then(Value::as_str).unwrap_or("unknown");
+            let relation = value.get("relation").and_then(Value::as_str).unwrap_or(UNKNOWN_RELATION);
             self.graph.parties.insert(id.to_owned(), Party { declared: Some(Declared { document, value }), relation });
         }
         for (id, value) in section("people") {
@@ -153,6 +155,10 @@ impl<'d> Builder<'d> {
                     _ => self.unknown_node(workflow, document, name, host.span()),
                 }
             }
+            // An operator nobody declares is reported with all other references; here it is somebody outside, so that what is not known does not pass.
+            if let Some(operator) = self.graph.text_fact(id, "operator").filter(|o| *o != "self") {
+                self.graph.parties.entry(operator.to_owned()).or_insert(Party { declared: None, relation: UNKNOWN_RELATION });
+            }
             let service = self.graph.fact(id, "service").value();
             if let Some(service) = service.filter(|_| self.graph.nodes[id].kind == NodeKind::Endpoint) {
                 match self.library.providers.get(service.as_str().unwrap_or_default()) {
@@ -171,7 +177,10 @@ impl<'d> Builder<'d> {
     /// The vendor of a profile is a processor even where the project does not list it.
     fn add_vendor(&mut self, vendor: Option<&'d str>) {
         if let Some(vendor) = vendor.filter(|v| *v != "self") {
-            self.graph.parties.entry(vendor.to_owned()).or_insert(Party { declared: None, relation: "processor" });
+            let party = self.graph.parties.entry(vendor.to_owned()).or_insert(Party { declared: None, relation: UNKNOWN_RELATION });
+            if party.declared.is_none() {
+                party.relation = "processor";
+            }
         }
     }
 
@@ -185,7 +194,9 @@ impl<'d> Builder<'d> {
             let of_source = Declared { document, value };
             for (name, value) in fields {
                 let own = Declared { document, value };
-                let classes = self.classes(document, value.get("class").unwrap_or(value));
+                let stated = value.get("class").unwrap_or(value);
+                let classified = stated.as_str().is_some() || stated.items().next().is_some();
+                let classes = self.classes(document, stated);
                 let mut surfaces: Vec<&str> = own.texts("surfaces").collect();
                 if surfaces.is_empty() {
                     surfaces = of_source.texts("surfaces").collect();
@@ -202,6 +213,7 @@ impl<'d> Builder<'d> {
                     id: format!("{source}.{name}"),
                     value,
                     classes,
+                    classified,
                     free_text: value.get("free_text").and_then(Value::as_bool).unwrap_or(false),
                     surfaces,
                     scanned,

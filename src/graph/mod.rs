@@ -163,6 +163,9 @@ pub const ENDPOINT_OUTPUTS: [&str; 3] = ["prompt", "completion", "results"];
 /// The input of a flow that names none.
 pub const DEFAULT_PORT: &str = "default";
 
+/// The relation of a party that some node names and nobody declares: outside, until somebody says otherwise.
+pub const UNKNOWN_RELATION: &str = "unknown";
+
 /// A field of a source.
 #[derive(Debug)]
 pub struct Field<'d> {
@@ -176,6 +179,8 @@ pub struct Field<'d> {
     pub value: Value<'d>,
     /// Declared classes.
     pub classes: Vec<LabelId>,
+    /// Somebody has stated a class, be it one that does not exist.
+    pub classified: bool,
     /// People write into it.
     pub free_text: bool,
     /// The surfaces it is on.

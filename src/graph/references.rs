@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Edge, EdgeId, FlowGraph, NodeId, Selected, WorkflowId};
+use super::{Edge, EdgeId, FlowGraph, NodeId, Selected, UNKNOWN_RELATION, WorkflowId};
 use crate::declare::NodeKind;
 use crate::load::{Document, Value};
 use crate::packs::{LabelKind, Library};
@@ -22,6 +22,7 @@ pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocab
             checker.step_type(id, value);
             checker.effects(at, value);
             checker.source_contracts(at, value);
+            checker.operator_of_service(id);
         }
     }
     checker.project(vocabulary);
@@ -63,21 +64,14 @@ impl<'d> Checker<'_, 'd> {
         }
         for (_, person) in document.root().get("people").into_iter().flat_map(Value::entries) {
             if let Some(party) = person.get("party") {
-                self.name_of(at, party, self.graph.parties.keys().map(String::as_str).collect(), "party", "graph/unknown-party");
+                self.name_of(at, party, parties(self.graph), "party", "graph/unknown-party");
             }
         }
         for (_, value) in document.root().get("defaults").into_iter().flat_map(Value::entries) {
             self.record(at, value, vocabulary.entity("Store"));
         }
         self.evidence(at, document.root(), vocabulary);
-        if self.graph.self_party().is_none() && document.root().get("parties").is_some() {
-            let span = document.root().get("parties").and_then(Value::key_span).unwrap_or_default();
-            self.problems.push(
-                Problem::new("graph/no-self", "no party has the relation `self`")
-                    .at(document.file(), span, "one of these is the project itself")
-                    .help("give the party that owns this project `relation: self`; without it nobody is inside"),
-            );
-        }
+        self.one_self(document);
     }
 
     /// Waivers, and changed severities: each names a rule that exists, or it would change nothing in silence.
@@ -122,6 +116,41 @@ impl<'d> Checker<'_, 'd> {
         }
     }
 
+    /// Exactly one party is the project itself: with none nobody is inside, with two an outsider can be called inside.
+    fn one_self(&mut self, document: &'d Document) {
+        let Some(parties) = document.root().get("parties") else { return };
+        let selves: Vec<Value<'d>> =
+            parties.entries().map(|(_, v)| v).filter(|v| v.get("relation").and_then(Value::as_str) == Some("self")).collect();
+        let problem = match selves.as_slice() {
+            [_] => return,
+            [] => Problem::new("graph/no-self", "no party has the relation `self`")
+                .at(document.file(), parties.key_span().unwrap_or_default(), "one of these is the project itself")
+                .help("give the party that owns this project `relation: self`; without it nobody is inside"),
+            [first, second, ..] => Problem::new("graph/two-selves", "two parties have the relation `self`")
+                .at(document.file(), second.key_span().unwrap_or_default(), "a second one")
+                .at(document.file(), first.key_span().unwrap_or_default(), "the first one")
+                .help("one party is the project itself; another of the same group is an `affiliate`, a vendor a `processor`"),
+        };
+        self.problems.push(problem);
+    }
+
+    /// A service that its vendor runs is not run by the project, whatever the node says.
+    fn operator_of_service(&mut self, id: NodeId) {
+        let node = &self.graph.nodes[id];
+        let stated = node.value.and_then(|v| v.get("operator"));
+        let (Some(stated), Some(vendor)) = (stated, node.profile.and_then(crate::packs::Profile::vendor)) else { return };
+        if vendor != "self" && self.graph.is_self_run(id) {
+            self.problems.push(
+                Problem::new(
+                    "graph/operator-contradicts-service",
+                    format!("`{}` is not run by the project: its service is run by `{vendor}`", node.id),
+                )
+                .at(node.document.file(), stated.span(), "says the project runs it")
+                .help("leave `operator` out, or leave `service` out and state the facts of the model you run yourself"),
+            );
+        }
+    }
+
     fn record(&mut self, at: At<'d>, value: Value<'d>, attributes: &[Attribute]) {
         for attribute in attributes.iter().filter(|a| !a.computed) {
             if let Some(fact) = value.get(&attribute.name) {
@@ -136,7 +165,7 @@ impl<'d> Checker<'_, 'd> {
             FactType::Record(attributes) => self.record(at, value, attributes),
             FactType::Date if value.as_str() != Some("none") => self.date(at, value),
             FactType::Entity(entity) => match entity.as_str() {
-                "Party" => self.name_of(at, value, self.graph.parties.keys().map(String::as_str).collect(), "party", "graph/unknown-party"),
+                "Party" => self.name_of(at, value, parties(self.graph), "party", "graph/unknown-party"),
                 "Agreement" => {
                     self.name_of(at, value, self.graph.agreements.keys().copied().collect(), "agreement", "graph/unknown-agreement")
                 }
@@ -319,6 +348,11 @@ impl<'d> Checker<'_, 'd> {
             );
         }
     }
+}
+
+/// Parties that are declared, or that a profile brings; not those that are only named as an operator.
+fn parties<'g>(graph: &'g FlowGraph<'_>) -> Vec<&'g str> {
+    graph.parties.iter().filter(|(_, p)| p.relation != UNKNOWN_RELATION).map(|(id, _)| id.as_str()).collect()
 }
 
 /// The step type whose effects the team writes out.

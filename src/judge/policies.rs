@@ -203,6 +203,14 @@ impl Policies {
     }
 }
 
+impl Policies {
+    /// Would a project's change of severity lower a rule that takes no waiver?
+    #[must_use]
+    pub fn lowers_unwaivable(&self, rule: &str, level: Severity) -> bool {
+        self.table.iter().any(|(_, p)| (p.rule == rule || p.id == rule) && !p.waivable && level < p.severity)
+    }
+}
+
 /// The action a project's own permits speak about.
 pub const RECEIVE: &str = "receive";
 

@@ -34,11 +34,12 @@ const CLAUSE: usize = 160;
 
 pub(super) fn render(report: &Report, style: &Style) -> String {
     let mut page = Page { style, lines: Lines::default(), out: String::new() };
-    for finding in &report.findings {
-        page.finding(finding);
-    }
+    // A problem is often the cause of findings after it.
     for problem in &report.problems {
         page.problem(problem, Severity::Error);
+    }
+    for finding in &report.findings {
+        page.finding(finding);
     }
     for notice in &report.notices {
         page.problem(notice, Severity::Note);
@@ -229,8 +230,10 @@ impl Page<'_> {
         for finding in waived {
             let Some(waiver) = &finding.waiver else { continue };
             let place = subject(&finding.subject, self.style);
+            let names: Vec<String> = finding.data.iter().map(|d| format!("`{}`", d.name)).collect();
+            let data = if names.is_empty() { String::new() } else { format!(" for {}", few(&names, FEW_DATA)) };
             let text = format!(
-                "{} on {place} until {}, accepted by {}: {} (flowgate.waivers.yaml:{})",
+                "{} on {place}{data} until {}, accepted by {}: {} (flowgate.waivers.yaml:{})",
                 finding.rule, waiver.expires, waiver.approver, waiver.reason, waiver.line
             );
             self.flush_note("waived", &text, 0);

@@ -420,7 +420,7 @@ fn a_missing_fact_says_whose_and_where() {
 }
 
 #[test]
-fn findings_come_before_problems_before_notices_before_the_summary() {
+fn problems_come_before_findings_before_notices_before_the_summary() {
     let broken = file("flows/broken.flow.yaml", "a: 1\na: 2\n");
     let problem = Problem::new("load/duplicate-key", "key `a` is given twice in one map")
         .at(&broken, Span::new(5, 6), "given again here")
@@ -437,9 +437,9 @@ fn findings_come_before_problems_before_notices_before_the_summary() {
     let report = Report { waived: vec![waived], problems: vec![problem, other], notices: vec![notice], ..report(vec![crossing()]) };
     let text = human(&report, &WIDE);
     let order = [
-        "error[clinic/no-baa-now]",
         "error[load/duplicate-key]",
         "error[packs/unknown-pack]",
+        "error[clinic/no-baa-now]",
         "note[propagate/variant-cap]",
         "waived: ",
         "checked ",
@@ -447,8 +447,8 @@ fn findings_come_before_problems_before_notices_before_the_summary() {
     let places: Vec<usize> = order.iter().map(|piece| text.find(piece).unwrap_or_else(|| panic!("{piece} in {text}"))).collect();
     assert!(places.is_sorted(), "{text}");
     let end = "
-waived: clinic/no-baa-now on `redact` → `summarizer` until 2026-09-01, accepted by tom: until the
-        BAA is signed (flowgate.waivers.yaml:2)
+waived: clinic/no-baa-now on `redact` → `summarizer` for `ehr.note` until 2026-09-01, accepted by
+        tom: until the BAA is signed (flowgate.waivers.yaml:2)
 
 checked 1 workflow (4 nodes, 2 flows, 2 implied) against 51 rules of core, hipaa as of 2026-07-01: 1
   error; 1 waived; 1 file could not be read; 1 problem to solve before the result is whole
