@@ -254,19 +254,24 @@ fn judged(
     }
     let mut propagation = propagate(&graph, &labelling);
 
+    // A name that is not there has been reported; that nothing takes its way follows from it.
+    let (idle, idle_wildcards) = idle_flows(&graph, &propagation);
+    if !problems.iter().any(|p| p.code.starts_with("graph/")) {
+        problems.extend(idle);
+    }
     let (verdicts, more) = judge.verdicts(&propagation);
     problems.extend(more);
     let rules = library.rules.iter().filter(|r| r.enabled).count();
     let checked = checked(&graph, library, &environment, rules);
     let mut notices = notices(&graph, &propagation, options.variant_cap);
     notices.extend(few_packs(project, options, library));
+    notices.extend(idle_wildcards);
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
     notices.extend(found.unused_waivers.into_iter().map(|place| {
         let problem = Problem::new("finding/unused-waiver", "this waiver covers no finding");
         Problem { places: vec![place], ..problem }
             .help("remove it, or see that it names rule, workflow, flow or node, and datum as the finding does")
     }));
-    notices.extend(idle_flows(&graph, &propagation));
     Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
 }
 
@@ -303,18 +308,33 @@ fn lowered(project: &Project, policies: &Policies) -> Vec<Problem> {
         .collect()
 }
 
-/// Declared flows that no datum takes: mostly a slip, and nothing after them is judged.
-fn idle_flows(graph: &graph::FlowGraph<'_>, propagation: &crate::propagate::Propagation<'_, '_>) -> Vec<Problem> {
-    let idle = graph.edges.iter().filter(|(id, e)| !e.implied && propagation.edges[*id].is_empty());
-    let idle = idle.map(|(_, edge)| {
+/// Declared flows, or fields of them, that no datum takes: what a file says crosses and does not was never judged. Only the first such flow on a way
+/// is named; those after it follow from it.
+/// A flow of everything may carry nothing; that is a notice.
+fn idle_flows(graph: &graph::FlowGraph<'_>, propagation: &crate::propagate::Propagation<'_, '_>) -> (Vec<Problem>, Vec<Problem>) {
+    let (mut idle, mut notices) = (Vec::new(), Vec::new());
+    for (id, edge) in graph.edges.iter().filter(|(_, e)| !e.implied) {
+        let entering = &graph.entering[edge.from];
+        let starved = !entering.is_empty() && entering.iter().all(|e| propagation.edges[*e].is_empty());
+        if starved && graph.nodes[edge.from].fields.is_empty() {
+            continue;
+        }
         let (from, to) = (&graph.nodes[edge.from].id, &graph.nodes[edge.to].id);
-        Problem::new("propagate/idle-flow", format!("nothing crosses from `{from}` to `{to}`"))
-            .at(edge.document.file(), edge.span, "no datum takes this flow")
-            .help(format!("see what reaches `{from}`, and which fields, output or case types this flow names"))
-    });
-    let mut notices: Vec<Problem> = idle.collect();
-    notices.sort_by_cached_key(Problem::sort_key);
-    notices
+        let problem = |what: String, span: Span| {
+            Problem::new("propagate/idle-flow", format!("{what} from `{from}` to `{to}`"))
+                .at(edge.document.file(), span, "no datum takes this way")
+                .help(format!("see what reaches `{from}`, and which source, output, input or case types stand in the way"))
+        };
+        match &edge.selected {
+            graph::Selected::All if propagation.edges[id].is_empty() => notices.push(problem("nothing crosses".to_owned(), edge.span)),
+            graph::Selected::All => {}
+            graph::Selected::Named(list) => {
+                let missing = list.iter().filter(|s| !propagation.crosses(id, s));
+                idle.extend(missing.map(|s| problem(format!("no `{}` crosses", s.name), s.span)));
+            }
+        }
+    }
+    (idle, notices)
 }
 
 /// Says when a project judges itself by the base pack alone because it names no other.

@@ -232,6 +232,18 @@ impl<'g, 'd> FactBase<'g, 'd> {
         Row { entity: "Field", id: None, facts, parents, tags: self.tags(&[Some(field.value), node.value]) }
     }
 
+    /// A datum that a node makes from nothing, as a field for the action `label`.
+    #[must_use]
+    pub fn fresh_field(&self, node: NodeId, name: &str, classes: &LabelSet, source: &FactValue) -> Row {
+        let facts = self.collect(self.wanted("Field"), |a| match a.name.as_str() {
+            "id" => Some(FactValue::text(format!("{}.{name}", self.graph.nodes[node].id))),
+            "source" => Some(source.clone()),
+            "surface" => Some(FactValue::text("body")),
+            name => FactValue::read(self.graph.fact(node, name).value()?, &a.fact_type),
+        });
+        Row { entity: "Field", id: None, facts, parents: self.graph.taxonomy.closure(classes), tags: BTreeMap::new() }
+    }
+
     /// One label set of one datum.
     #[must_use]
     pub fn datum(&self, propagation: &Propagation<'g, 'd>, item: ItemId, set: &LabelSet) -> Row {

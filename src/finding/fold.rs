@@ -129,6 +129,7 @@ fn fold_repeats(findings: Vec<Finding>) -> Vec<Finding> {
                 && other.rule == finding.rule
                 && other.workflow == finding.workflow
                 && other.contract == finding.contract
+                && other.severity >= finding.severity
                 && facts(other) == facts(finding)
         })
     };

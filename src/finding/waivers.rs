@@ -2,12 +2,15 @@
 
 use crate::declare::Declared;
 use crate::graph::FlowGraph;
-use crate::judge::{Judge, Subject, Verdict};
+use crate::judge::{Judge, Subject, Verdict, VerdictKind};
 use crate::load::Value;
 use crate::problem::Place;
 use crate::propagate::Propagation;
 
 use super::WaiverNames;
+
+/// The surface a waiver speaks of when it names none.
+const DEFAULT_SURFACE: &str = "body";
 
 /// Verdicts, with those each valid waiver covers set apart.
 type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>, Vec<Place>);
@@ -72,6 +75,18 @@ fn covers(
         Subject::Workflow(_) => true,
         Subject::Declared { noun, name, .. } => *noun != "waiver" && is("node", name),
     };
-    let datum = verdict.datum.map_or_else(|| waiver.text("datum") == Some("*"), |(item, _)| is("datum", &propagation.datum_name(item)));
-    policy.waivable && rule && workflow && place && datum
+    let surface = |item| match waiver.text("surface") {
+        Some(surface) => surface == "*" || surface == propagation.surface(item),
+        None => propagation.surface(item) == DEFAULT_SURFACE,
+    };
+    let datum = verdict
+        .datum
+        .map_or_else(|| waiver.text("datum") == Some("*"), |(item, _)| is("datum", &propagation.datum_name(item)) && surface(item));
+    // Another customer's contract, or the next fact that is missing, was not what somebody accepted.
+    let contract = verdict.contract.is_none_or(|c| is("contract", c));
+    let fact = match &verdict.kind {
+        VerdictKind::Undeclared(missing) => missing.iter().all(|m| is("fact", &m.fact)),
+        VerdictKind::Violation => true,
+    };
+    policy.waivable && rule && workflow && place && datum && contract && fact
 }

@@ -297,34 +297,42 @@ impl<'d> Builder<'d> {
             Some(workflow) => self.graph.workflows[workflow].nodes.insert(id, copy),
             None => self.graph.shared.insert(id, copy),
         };
+        // An endpoint with outputs of its own may send nothing under the profile's names; then a copy gets all there is.
+        let plain = self.graph.nodes[of].value.is_none_or(|v| v.get("outputs").is_none());
         let receives = provided
             .and_then(|v| v.get("receives"))
+            .filter(|_| plain)
             .map(|r| Selected::Named(r.items().filter_map(|v| Some(Selector { source: None, name: v.as_str()?, span })).collect()));
-        // A shared node's copies are filled in every workflow that uses the node; one of them stands for all.
-        let workflow = workflow.or_else(|| self.first_user(of)).or_else(|| self.graph.workflows.ids().next());
-        let Some(workflow) = workflow else { return };
-        self.graph.edges.push(Edge {
-            from: of,
-            to: copy,
-            workflow,
-            document,
-            value: None,
-            span,
-            selected: receives.unwrap_or(Selected::All),
-            output: None,
-            input: DEFAULT_PORT,
-            case_types: None,
-            implied: true,
-        });
+        // A shared node's copies are filled by every workflow that fills the node, and judged in each.
+        let workflows = workflow.map_or_else(|| self.users(of), |w| vec![w]);
+        for workflow in workflows {
+            self.graph.edges.push(Edge {
+                from: of,
+                to: copy,
+                workflow,
+                document,
+                value: None,
+                span,
+                selected: receives.clone().unwrap_or(Selected::All),
+                output: None,
+                input: DEFAULT_PORT,
+                case_types: None,
+                implied: true,
+            });
+        }
     }
 
-    fn first_user(&self, node: NodeId) -> Option<WorkflowId> {
+    /// The workflows with a flow into a node; where there is none, those with a flow out of it.
+    fn users(&self, node: NodeId) -> Vec<WorkflowId> {
         let name = &self.graph.nodes[node].id;
-        self.graph.workflows.iter().find_map(|(id, workflow)| {
-            let mut flows = workflow.document.root().get("flows").into_iter().flat_map(Value::items);
-            let names = |flow: Value<'_>, key: &str| flow.get(key).and_then(Value::as_str) == Some(name);
-            flows.any(|flow| names(flow, "from") || names(flow, "to")).then_some(id)
-        })
+        let with = |key: &str| -> Vec<WorkflowId> {
+            let names = |flow: Value<'_>| flow.get(key).and_then(Value::as_str) == Some(name);
+            let workflows = self.graph.workflows.iter();
+            let using = workflows.filter(|(_, w)| w.document.root().get("flows").into_iter().flat_map(Value::items).any(names));
+            using.map(|(id, _)| id).collect()
+        };
+        let into = with("to");
+        if into.is_empty() { with("from") } else { into }
     }
 
     fn read_flows(&mut self) {

@@ -47,7 +47,7 @@ impl<'d> Fact<'d> {
 }
 
 /// Hosts and copies form chains; a chain longer than this is a loop.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 impl<'d> FlowGraph<'d> {
     /// A node's fact, from the strongest source that states it.

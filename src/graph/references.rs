@@ -23,6 +23,7 @@ pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocab
             checker.effects(at, value);
             checker.source_contracts(at, value);
             checker.operator_of_service(id);
+            checker.host(id);
         }
     }
     checker.project(vocabulary);
@@ -134,19 +135,36 @@ impl<'d> Checker<'_, 'd> {
         self.problems.push(problem);
     }
 
+    /// A chain of hosts ends, and soon.
+    fn host(&mut self, id: NodeId) {
+        let mut at = id;
+        for _ in 0..super::facts::MAX_CHAIN {
+            match self.graph.nodes[at].host {
+                Some(host) => at = host,
+                None => return,
+            }
+        }
+        let node = &self.graph.nodes[id];
+        self.problems.push(
+            Problem::new("graph/host-loop", format!("the hosts of `{}` go in a circle, or on for too long", node.id))
+                .at(node.document.file(), node.span, "runs inside what runs inside …")
+                .help(format!("a chain of `host` has at most {} nodes", super::facts::MAX_CHAIN)),
+        );
+    }
+
     /// A service that its vendor runs is not run by the project, whatever the node says.
     fn operator_of_service(&mut self, id: NodeId) {
         let node = &self.graph.nodes[id];
-        let stated = node.value.and_then(|v| v.get("operator"));
-        let (Some(stated), Some(vendor)) = (stated, node.profile.and_then(crate::packs::Profile::vendor)) else { return };
+        let Some(vendor) = node.profile.and_then(crate::packs::Profile::vendor) else { return };
+        let stated = node.value.and_then(|v| v.get("operator").or(v.get("host")).or(v.get("service")));
         if vendor != "self" && self.graph.is_self_run(id) {
             self.problems.push(
                 Problem::new(
                     "graph/operator-contradicts-service",
                     format!("`{}` is not run by the project: its service is run by `{vendor}`", node.id),
                 )
-                .at(node.document.file(), stated.span(), "says the project runs it")
-                .help("leave `operator` out, or leave `service` out and state the facts of the model you run yourself"),
+                .at(node.document.file(), stated.map_or(node.span, Value::span), "the project would run it")
+                .help("leave `operator` and `host` out, or leave `service` out and state the facts of the model you run yourself"),
             );
         }
     }
@@ -292,8 +310,8 @@ impl<'d> Checker<'_, 'd> {
     /// Fields on flows: each must be something the node it leaves can hold.
     fn flows(&mut self) {
         let available = available_names(self.graph);
-        for (id, edge) in self.graph.edges.iter() {
-            self.ports(id, edge);
+        for (_, edge) in self.graph.edges.iter() {
+            self.ports(edge);
             let Selected::Named(list) = &edge.selected else { continue };
             if edge.implied {
                 continue;
@@ -334,8 +352,21 @@ impl<'d> Checker<'_, 'd> {
         );
     }
 
+    /// What arrives at an input that no effect takes from would vanish without a word.
+    fn input(&mut self, edge: &Edge<'d>) {
+        let Some(names) = input_names(self.graph, edge.to).filter(|n| !n.is_empty() && !n.contains(edge.input)) else { return };
+        let span = edge.value.and_then(|v| v.get("input")).map(Value::span).unwrap_or(edge.span);
+        let to = &self.graph.nodes[edge.to].id;
+        self.problems.push(
+            Problem::new("graph/unknown-input", format!("`{to}` has no input `{}`", edge.input))
+                .at(edge.document.file(), span, "none of its effects takes from there")
+                .help(format!("its inputs: {}", names.into_iter().collect::<Vec<_>>().join(", "))),
+        );
+    }
+
     /// Named outputs and inputs must exist.
-    fn ports(&mut self, _id: EdgeId, edge: &Edge<'d>) {
+    fn ports(&mut self, edge: &Edge<'d>) {
+        self.input(edge);
         let Some(output) = edge.output else { return };
         let names = output_names(self.graph, edge.from);
         if !names.iter().any(|n| n == output) {
@@ -348,6 +379,20 @@ impl<'d> Checker<'_, 'd> {
             );
         }
     }
+}
+
+/// The inputs a node's effects take from; none where one of them takes from all.
+fn input_names<'g>(graph: &'g FlowGraph<'_>, node: NodeId) -> Option<BTreeSet<&'g str>> {
+    let mut names = BTreeSet::new();
+    for (_, effects) in outputs_of(graph, node)?.entries() {
+        for inputs in effects.items().filter_map(|e| e.get("forward").or(e.get("of"))) {
+            if inputs.as_str() == Some("*") {
+                return None;
+            }
+            names.extend(inputs.items().filter_map(Value::as_str));
+        }
+    }
+    Some(names)
 }
 
 /// Parties that are declared, or that a profile brings; not those that are only named as an operator.

@@ -46,8 +46,10 @@ pub(super) enum Of {
     Contract,
     /// Those that do not.
     NoContract,
-    /// One.
+    /// One rule.
     One(PolicyId),
+    /// The permits alone.
+    Permits,
 }
 
 /// One policy that decided.
@@ -228,6 +230,7 @@ impl<'p> Asker<'p> {
                     (_, Of::Contract) => policy.reads_contract,
                     (_, Of::NoContract) => !policy.reads_contract,
                     (_, Of::One(one)) => one == *id,
+                    (_, Of::Permits) => false,
                 };
                 asked && (!self.slicing || (fits(&policy.scope.principal, &principal) && fits(&policy.scope.resource, &resource)))
             })

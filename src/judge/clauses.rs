@@ -17,6 +17,8 @@ pub(super) struct Clauses {
     pub(super) attributes: BTreeSet<String>,
     /// Classes and labels it names in its conditions.
     pub(super) mentions: LabelSet,
+    /// Types of the entities it names.
+    pub(super) literals: BTreeSet<String>,
     /// It adds, subtracts or multiplies.
     pub(super) arithmetic: bool,
 }
@@ -163,6 +165,7 @@ fn survey(expr: &pst::Expr, taxonomy: &Taxonomy, clauses: &mut Clauses) {
         pst::Expr::GetAttr { attr, .. } => drop(clauses.attributes.insert(attr.to_string())),
         pst::Expr::HasAttr { attrs, .. } => clauses.attributes.extend(attrs.iter().map(ToString::to_string)),
         pst::Expr::Literal(pst::Literal::EntityUID(uid)) => {
+            clauses.literals.insert(uid.ty.0.id.to_string());
             if let Some(id) = label_of(taxonomy, uid) {
                 clauses.mentions.insert(id);
             }

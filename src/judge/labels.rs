@@ -7,6 +7,7 @@ use super::ask::{Asker, Of, Question, QuestionId, RowId};
 use super::policies::Role;
 use crate::facts::{FactValue, Facts, Row};
 use crate::graph::{FieldId, NodeId};
+use crate::load::Value;
 use crate::packs::{LabelId, LabelKind, LabelSet};
 use crate::problem::Problem;
 use crate::propagate::{Labelling, Propagation};
@@ -24,11 +25,13 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         }
         for node in graph.nodes.ids() {
             asking.node(node, first);
+            asking.fresh(node, first);
         }
         let Asking { asker, asked, .. } = asking;
         let (answers, problems) = asker.ask();
         let mut fields: Table<FieldId, LabelSet> = graph.fields.ids().map(|_| LabelSet::default()).collect();
         let mut nodes: FxHashMap<(NodeId, String, bool), LabelSet> = FxHashMap::default();
+        let mut fresh: FxHashMap<(NodeId, String), LabelSet> = FxHashMap::default();
         for (question, label, earner) in asked {
             let earned = answers.get(question.0 as usize).is_some_and(|a| !a.fired.is_empty());
             if !earned {
@@ -36,10 +39,11 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             }
             match earner {
                 Earner::Field(field) => fields[field].insert(label),
+                Earner::Fresh(node, name) => fresh.entry((node, name)).or_default().insert(label),
                 Earner::Node(node, output, covered) => nodes.entry((node, output, covered)).or_default().insert(label),
             }
         }
-        (Labelling { fields, nodes, cap }, problems)
+        (Labelling { fields, fresh, nodes, cap }, problems)
     }
 
     /// Does some label depend on what leaves a step?
@@ -52,6 +56,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
 
 enum Earner {
     Field(FieldId),
+    Fresh(NodeId, String),
     Node(NodeId, String, bool),
 }
 
@@ -103,6 +108,21 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
                 let facts = self.judge.label_context(&output, covered);
                 self.question(row, kind, facts, Of::All, |_| Earner::Node(node, output.clone(), covered));
             }
+        }
+    }
+
+    /// A datum that a node makes from nothing is a field of that node: what makes a field PHI makes it PHI, too.
+    fn fresh(&mut self, node: NodeId, first: Option<&Propagation<'g, 'd>>) {
+        let base = self.judge.base;
+        let outputs = crate::graph::outputs_of(base.graph, node).into_iter().flat_map(Value::entries);
+        let effects = outputs.flat_map(|(_, effects)| effects.items()).filter(|e| e.get("of").is_none());
+        for (name, effect) in effects.filter_map(|e| Some((e.get("emit")?.as_str()?, e))).collect::<Vec<_>>() {
+            // The seven kinds of node have one shape, so the node's facts stand in for a source's.
+            let source = self.asker.row(Row { entity: "Source", ..base.node(node, first) });
+            let row =
+                base.fresh_field(node, name, &crate::propagate::fresh_classes(&base.graph.taxonomy, effect), &self.asker.reference(source));
+            let row = self.asker.row(row);
+            self.question(row, "Field", self.judge.label_context("", true), Of::NoContract, |_| Earner::Fresh(node, name.to_owned()));
         }
     }
 

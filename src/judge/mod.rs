@@ -7,6 +7,7 @@ mod guard;
 mod labels;
 mod policies;
 mod questions;
+mod severity;
 mod texts;
 mod verdicts;
 
@@ -21,7 +22,8 @@ use crate::problem::Problem;
 use crate::propagate::{ItemId, Variant};
 
 pub use self::clauses::Reason;
-pub use self::policies::{Policies, Policy, PolicyId, Role, Severity};
+pub use self::policies::{Policies, Policy, PolicyId, Role};
+pub use self::severity::Severity;
 pub use self::texts::placeholders;
 
 /// Judges one project.

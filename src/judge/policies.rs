@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::clauses::{self, Clauses, Reason};
 use super::guard;
+use super::severity::Severity;
 use super::texts::{Template, template};
 use crate::ids;
 use crate::packs::{LabelId, LabelKind, LabelSet, Library, Taxonomy};
@@ -20,35 +21,6 @@ use crate::vocabulary::{NAMESPACE, Vocabulary};
 ids! {
     /// A policy.
     PolicyId,
-}
-
-/// Severity of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Information.
-    Note,
-    /// Judgment, a voluntary framework, a duty without a number.
-    Warning,
-    /// The text of a law or contract, and the facts decide it.
-    Error,
-}
-
-impl Severity {
-    /// The word in files and reports.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-
-    /// The severity of a word.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        [Self::Note, Self::Warning, Self::Error].into_iter().find(|s| s.word() == word)
-    }
 }
 
 /// What a policy is for.
@@ -109,6 +81,11 @@ impl Policy {
             reason.line = self.line_of(&reason.clause);
         }
         reasons
+    }
+
+    /// It reads the case types of a datum.
+    pub(super) fn reads_cases(&self) -> bool {
+        self.clauses.attributes.contains("case_types")
     }
 
     /// The line at which a piece of the policy begins. Cedar prints expressions in its own layout, so white space is left out of the comparison.
@@ -210,6 +187,9 @@ impl Policies {
         self.table.iter().any(|(_, p)| (p.rule == rule || p.id == rule) && !p.waivable && level < p.severity)
     }
 }
+
+/// Entity types whose ids are names; all others share rows between equal things.
+const NAMED_ENTITIES: [&str; 5] = ["Class", "Label", "Party", "Agreement", "Action"];
 
 /// The action a project's own permits speak about.
 pub const RECEIVE: &str = "receive";
@@ -360,6 +340,16 @@ impl Loader<'_> {
                 "compare facts with literals; a sum is a fact the engine should compute",
             ));
         }
+        let scope = self.scope(body);
+        let literals = [&scope.principal, &scope.resource].into_iter().filter_map(|c| c.exactly.as_ref()).map(|(entity, _)| entity);
+        if let Some(entity) = literals.chain(&clauses.literals).find(|e| !NAMED_ENTITIES.contains(&e.as_str())) {
+            return Err(refuse(
+                "judge/entity-literal",
+                format!("no `{entity}` can be named by an entity id"),
+                "this policy would never match",
+                "compare its `id` attribute: `principal.id == \"…\"`",
+            ));
+        }
         let text = |key: &str| policy.annotation(key).unwrap_or_default().to_owned();
         let code = text("code");
         let mut made = Policy {
@@ -379,7 +369,7 @@ impl Loader<'_> {
             reads_contract: clauses.attributes.contains("contract"),
             mentions: clauses.mentions.clone(),
             cedar: policy.clone(),
-            scope: self.scope(body),
+            scope,
             unconditional: false,
             clauses,
         };

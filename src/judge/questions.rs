@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::ask::{Answer, Asker, ContextId, Of, Question, QuestionId, RowId};
-use super::policies::{PolicyId, Role, Severity};
+use super::policies::{RECEIVE, Role};
+use super::severity::Severity;
 use super::{Judge, Missing, Subject};
 use crate::declare::Declared;
 use crate::facts::{FactValue, Facts};
 use crate::graph::{NodeId, WorkflowId};
 use crate::load::Value;
-use crate::packs::LabelSet;
+use crate::packs::{LabelKind, LabelSet};
 use crate::problem::Problem;
 use crate::propagate::{ItemId, Propagation, Variant};
 
@@ -61,6 +62,7 @@ pub(super) struct Asking<'a, 'j, 'g, 'd> {
     asked: Vec<Asked<'d>>,
     project: RowId,
     workflows: FxHashMap<WorkflowId, RowId>,
+    problems: Vec<Problem>,
 }
 
 impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
@@ -75,11 +77,12 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
             base.agreement(id).map(|row| asker.row(row));
         }
         let workflows = base.graph.workflows.ids().map(|id| (id, asker.row(base.workflow(id)))).collect();
-        Asking { judge, asker, asked: Vec::new(), project, workflows }
+        Asking { judge, asker, asked: Vec::new(), project, workflows, problems: Vec::new() }
     }
 
     pub(super) fn ask(self) -> (Vec<Asked<'d>>, Vec<Answer>, Vec<Problem>) {
-        let (answers, problems) = self.asker.ask();
+        let (answers, mut problems) = self.asker.ask();
+        problems.extend(self.problems);
         (self.asked, answers, problems)
     }
 
@@ -137,8 +140,9 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
                 continue;
             }
             let row = base.node(node, Some(propagation));
-            let held = propagation.held(node);
             for workflow in graph.workflows_of(node) {
+                // Another workflow's data at a shared node are that workflow's business.
+                let held = propagation.held_in(node, workflow);
                 let mut contexts = Contexts::new(self.context(Some(workflow)));
                 let empty = self.asker.row(row.clone());
                 let context = contexts.id(self, None, None);
@@ -179,13 +183,14 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         let contracts = self.judge.base.contracts(origin).into_iter().map(Some);
         let rounds: Vec<Option<&'d str>> =
             std::iter::once(None).filter(|_| concerned[0]).chain(contracts.filter(|_| concerned[1])).collect();
-        for (set, only) in self.worlds(propagation, place.variant) {
+        for (set, only) in self.worlds(propagation, place) {
             let (principal, resource, extra) = rows(self, &set);
             for contract in &rounds {
                 let context = contexts.id(self, *contract, extra.as_ref());
                 let of = match (only, contract) {
-                    (Some(policy), _) if self.judge.policies.table[policy].reads_contract != contract.is_some() => continue,
-                    (Some(policy), _) => Of::One(policy),
+                    (Some(Of::One(policy)), _) if self.judge.policies.table[policy].reads_contract != contract.is_some() => continue,
+                    (Some(Of::Permits), Some(_)) => continue,
+                    (Some(of), _) => of,
                     (None, Some(_)) => Of::Contract,
                     (None, None) => Of::NoContract,
                 };
@@ -204,28 +209,39 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         }
     }
 
-    /// The label sets a variant stands for, as far as any rule can tell them apart. An exact variant is one set, put to all rules. An interval is
-    /// put to each rule by itself: every combination of the classes and labels the rule names that may but need not be there.
-    fn worlds(&self, propagation: &Propagation<'g, 'd>, variant: Variant) -> Vec<(LabelSet, Option<PolicyId>)> {
-        let must = &propagation.sets[variant.must];
-        let may = &propagation.sets[variant.may];
-        if variant.is_exact() {
+    /// The label sets a variant stands for, as far as any policy can tell them apart. An exact variant is one set, put to all. An interval is put to
+    /// each rule by itself, and to all permits together: every combination of the classes, labels and case types they look at that may but need not
+    /// be there.
+    fn worlds(&mut self, propagation: &Propagation<'g, 'd>, place: &Place<'d>) -> Vec<(LabelSet, Option<Of>)> {
+        let must = &propagation.sets[place.variant.must];
+        let may = &propagation.sets[place.variant.may];
+        if place.variant.is_exact() {
             return vec![(must.clone(), None)];
         }
         let taxonomy = &self.judge.base.graph.taxonomy;
+        let open = may.difference(must);
+        let cases: LabelSet = open.iter().filter(|id| taxonomy.entry(*id).kind == LabelKind::Case).collect();
+        let policies = &self.judge.policies.table;
+        let rules = policies.iter().filter(|(_, p)| p.role == Role::Rule);
+        let mut looks: Vec<(LabelSet, bool, Of)> = rules.map(|(id, p)| (p.mentions.clone(), p.reads_cases(), Of::One(id))).collect();
+        if self.judge.policies.own_permits && place.action == RECEIVE {
+            let permits: Vec<_> = policies.iter().filter(|(_, p)| p.role == Role::Permit).map(|(_, p)| p).collect();
+            let mentions = permits.iter().fold(LabelSet::default(), |all, p| all.union(&p.mentions));
+            looks.push((mentions, permits.iter().any(|p| p.reads_cases()), Of::Permits));
+        }
         let mut worlds = Vec::new();
-        for (id, policy) in self.judge.policies.table.iter().filter(|(_, p)| p.role != Role::Label) {
-            let varying: Vec<LabelSet> = policy
-                .mentions
-                .iter()
-                .map(|named| taxonomy.entry(named).below.clone())
-                .filter(|below| may.intersects(below) && !must.intersects(below))
-                .take(MAX_VARYING)
-                .collect();
+        for (mentions, reads_cases, of) in looks {
+            let named = mentions.iter().map(|named| taxonomy.entry(named).below.clone());
+            let cases = cases.iter().filter(|_| reads_cases).map(|case| taxonomy.entry(case).below.clone());
+            let varying: Vec<LabelSet> = named.chain(cases).filter(|below| may.intersects(below) && !must.intersects(below)).collect();
+            if varying.len() > MAX_VARYING {
+                self.problems.push(too_many_worlds(&propagation.datum_name(place.item)));
+                continue;
+            }
             for choice in 0..1_u32 << varying.len() {
                 let left_out = varying.iter().enumerate().filter(|(n, _)| choice >> n & 1 == 1);
                 let set = left_out.fold(may.clone(), |set, (_, below)| set.difference(below));
-                worlds.push((set.union(must), Some(id)));
+                worlds.push((set.union(must), Some(of)));
             }
         }
         worlds
@@ -398,4 +414,10 @@ impl DataRows {
         self.rows.insert((item, set.clone()), row);
         row
     }
+}
+
+/// A range that no list of worlds can stand for: not judged, and never a pass.
+fn too_many_worlds(datum: &str) -> Problem {
+    Problem::new("judge/too-many-worlds", format!("`{datum}` has more than {MAX_VARYING} open labels that one rule looks at"))
+        .help("raise `--variant-cap`, so that its variants are kept apart")
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::ask::Fired;
-use super::policies::Severity;
 use super::questions::{Asked, Asking, Gap};
+use super::severity::Severity;
 use super::{Judge, Missing, Reason, Subject, Verdict, VerdictKind};
 use crate::declare::Declared;
 use crate::graph::{NodeId, WorkflowId};

@@ -77,9 +77,30 @@ impl PackFiles {
                 continue;
             }
             self.read(&prefix, &folder, true, problems);
+            self.check_private(&prefix, &folder, problems);
             names.insert(name);
         }
         names
+    }
+
+    /// A private pack brings something, and every policy in it is where it is read from.
+    fn check_private(&self, prefix: &str, folder: &Path, problems: &mut Vec<Problem>) {
+        let inside: Vec<&str> = self.files.keys().filter_map(|p| p.strip_prefix(prefix)?.strip_prefix('/')).collect();
+        let cedar = |p: &&str| Path::new(p).extension().is_some_and(|e| e.eq_ignore_ascii_case("cedar"));
+        let read = |p: &&str| *p == "labels.cedar" || matches!(p.split('/').collect::<Vec<_>>().as_slice(), [_, "rule.cedar"]);
+        for stray in inside.iter().filter(|p| cedar(p) && !read(p)) {
+            problems.push(
+                Problem::new("packs/stray-policy", format!("`{}/{stray}` is read by nobody", folder.display()))
+                    .help("a rule is `<rule>/rule.cedar`, and labels are in `labels.cedar`"),
+            );
+        }
+        let data = |p: &&str| p.starts_with("classes/") || p.starts_with("providers/");
+        if !inside.iter().any(|p| read(p) || data(p)) {
+            problems.push(
+                Problem::new("packs/empty-pack", format!("the pack `{}` holds no rule, label, class or provider", folder.display()))
+                    .help("a rule is a folder with `rule.cedar`; `flowgate new rule` writes one"),
+            );
+        }
     }
 
     /// A file, by its path under the layout.
@@ -163,7 +184,7 @@ fn pack_folders(folder: &Path) -> Vec<std::path::PathBuf> {
 
 fn wanted(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    !name.starts_with("flowgate.") && matches!(path.extension().and_then(|e| e.to_str()), Some("cedar" | "yaml" | "md"))
+    !name.starts_with("flowgate.") && matches!(path.extension().and_then(|e| e.to_str()), Some("cedar" | "Cedar" | "CEDAR" | "yaml" | "md"))
 }
 
 fn unreadable(path: &Path, why: &str) -> Problem {

@@ -129,6 +129,8 @@ pub struct Entry {
     pub below: LabelSet,
     /// What goes when this is given, with everything below it.
     pub displaces: LabelSet,
+    /// It says something good about the whole datum: made of several, a datum carries it only when every part does.
+    pub assurance: bool,
     /// Some file declares it (else it is only a dotted prefix of one that is).
     pub declared: bool,
     /// Mappings to other vocabularies, as `name: terms`.
@@ -238,6 +240,12 @@ impl Taxonomy {
         &self.free_text
     }
 
+    /// Labels that speak for a whole datum.
+    #[must_use]
+    pub fn assurances(&self) -> LabelSet {
+        self.entries.iter().filter(|(_, e)| e.assurance).map(|(id, _)| id).collect()
+    }
+
     /// A step type.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<&StepType> {
@@ -307,6 +315,7 @@ impl Taxonomy {
             above: LabelSet::default(),
             below: LabelSet::default(),
             displaces: LabelSet::default(),
+            assurance: false,
             declared: false,
             mappings: Vec::new(),
         });
@@ -332,6 +341,7 @@ impl Taxonomy {
             problems.push(twice(document, value, &entry.name));
         }
         entry.declared = true;
+        entry.assurance = value.get("assurance").and_then(Value::as_bool).unwrap_or(false);
         entry.title = text("title");
         entry.description = text("description");
         entry.source = text("source");

@@ -1,6 +1,8 @@
 //! A node as an ordered list of effects per output: what it forwards, emits, adds, removes. Step types and custom steps compile to the same
 //! lists.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rustc_hash::FxHashMap;
 
 use super::conditions::{Condition, condition_of};
@@ -75,6 +77,8 @@ pub(super) struct Machine {
     /// What a node makes from nothing: it leaves without having arrived.
     pub(super) fresh: Table<NodeId, Vec<Leaving>>,
     tails: FxHashMap<TailKey, Option<Variant>>,
+    /// Labels a combination keeps only when every part has them.
+    assurances: LabelSet,
 }
 
 /// Tables a compilation fills.
@@ -94,6 +98,7 @@ impl Machine {
             starts: Table::default(),
             fresh: Table::default(),
             tails: FxHashMap::default(),
+            assurances: graph.taxonomy.assurances(),
         };
         for id in graph.nodes.ids() {
             let outputs = compile_node(graph, labelling, id, names);
@@ -134,7 +139,7 @@ impl Machine {
                     Op::Forward(inputs) if inputs.takes(input) => vec![(item, variant)],
                     Op::Emit(form, inputs) if inputs.takes(input) => vec![(derive(names, item, *form), variant)],
                     Op::Combine(form, inputs) if inputs.iter().any(|i| i == input) => {
-                        combine(names, *form, inputs, input, item, variant, arrivals)
+                        combine(names, &self.assurances, (*form, inputs), input, (item, variant), arrivals)
                     }
                     _ => continue,
                 };
@@ -196,7 +201,10 @@ impl Machine {
                         from_nothing = true;
                         made = made.union(&graph.taxonomy.closure(classes));
                     }
-                    Op::Change(change) | Op::When(_, change, _) => dropped = dropped.union(&arriving.intersection(&change.remove)),
+                    Op::Change(change) => dropped = dropped.union(&arriving.intersection(&change.remove)),
+                    Op::When(_, then, otherwise) => {
+                        dropped = dropped.union(&arriving.intersection(&then.remove.union(&otherwise.remove)));
+                    }
                     _ => {}
                 }
             }
@@ -272,39 +280,44 @@ fn made(names: &mut Names, node: NodeId, form: FormId) -> ItemId {
 }
 
 /// What several named inputs make together, now that `item` has arrived at one of them: every part keeps its own origin and carries the labels
-/// of one variant of each input.
+/// of one variant of each input. Few label sets meet many data, so combinations are made of label sets, not of data.
 fn combine(
     names: &mut Names,
-    form: FormId,
-    inputs: &[String],
+    assurances: &LabelSet,
+    (form, inputs): (FormId, &[String]),
     input: &str,
-    item: ItemId,
-    variant: Variant,
+    (item, variant): (ItemId, Variant),
     arrivals: &Arrivals,
 ) -> Vec<(ItemId, Variant)> {
-    let mut combined: Vec<(Vec<ItemId>, Variant)> = vec![(vec![item], variant)];
-    for other in inputs.iter().filter(|i| *i != input) {
-        let mut partners: Vec<(ItemId, Variant)> = arrivals.get(other).cloned().unwrap_or_default();
-        partners.sort_unstable();
-        let mut next = Vec::new();
-        for (parts, variant) in &combined {
-            for (partner, partner_variant) in &partners {
-                let mut parts = parts.clone();
-                parts.push(*partner);
-                next.push((parts, names.sets.combine(*variant, *partner_variant)));
+    let others: Vec<&Vec<(ItemId, Variant)>> = inputs.iter().filter(|i| *i != input).filter_map(|i| arrivals.get(i)).collect();
+    if others.len() + 1 < inputs.len() {
+        return Vec::new();
+    }
+    let distinct: Vec<BTreeSet<Variant>> = others.iter().map(|list| list.iter().map(|(_, v)| *v).collect()).collect();
+    let with = |names: &mut Names, start: Variant, left_out: Option<usize>| {
+        let mut combined = BTreeSet::from([start]);
+        for (_, variants) in distinct.iter().enumerate().filter(|(n, _)| Some(*n) != left_out) {
+            let pairs: Vec<(Variant, Variant)> = combined.iter().flat_map(|a| variants.iter().map(|b| (*a, *b))).collect();
+            combined = pairs.into_iter().map(|(a, b)| names.sets.combine(a, b, assurances)).collect();
+        }
+        combined
+    };
+    let mut result: BTreeSet<(ItemId, Variant)> = BTreeSet::new();
+    let own = derive(names, item, form);
+    result.extend(with(names, variant, None).into_iter().map(|v| (own, v)));
+    for (n, list) in others.iter().enumerate() {
+        let mut known: BTreeMap<Variant, BTreeSet<Variant>> = BTreeMap::new();
+        for (partner, partner_variant) in list.iter() {
+            if !known.contains_key(partner_variant) {
+                let start = names.sets.combine(variant, *partner_variant, assurances);
+                let combined = with(names, start, Some(n));
+                known.insert(*partner_variant, combined);
             }
-        }
-        combined = next;
-    }
-    let mut result: Vec<(ItemId, Variant)> = Vec::new();
-    for (parts, variant) in combined {
-        for part in parts {
-            result.push((derive(names, part, form), variant));
+            let part = derive(names, *partner, form);
+            result.extend(known.get(partner_variant).into_iter().flatten().map(|v| (part, *v)));
         }
     }
-    result.sort_unstable();
-    result.dedup();
-    result
+    result.into_iter().collect()
 }
 
 /// The surfaces a node's effects are limited to, where its type says so; a step that declares none processes none.
@@ -344,7 +357,7 @@ fn compile_node(graph: &FlowGraph<'_>, labelling: &Labelling, id: NodeId, names:
     match outputs_of(graph, id) {
         Some(declared) => {
             for (name, effects) in declared.entries() {
-                let ops = effects.items().filter_map(|e| compile_op(graph, id, e, names)).collect();
+                let ops = effects.items().filter_map(|e| compile_op(graph, labelling, id, e, names)).collect();
                 outputs.push((name.to_owned(), ops));
             }
         }
@@ -370,7 +383,12 @@ fn giving(taxonomy: &Taxonomy, add: LabelSet) -> Change {
     Change { remove, add }
 }
 
-fn compile_op(graph: &FlowGraph<'_>, id: NodeId, effect: Value<'_>, names: &mut Names) -> Option<Op> {
+/// The classes a datum made from nothing is declared to have.
+pub(crate) fn fresh_classes(taxonomy: &Taxonomy, effect: Value<'_>) -> LabelSet {
+    names_of(taxonomy, effect.get("classes").into_iter().flat_map(Value::items).filter_map(Value::as_str))
+}
+
+fn compile_op(graph: &FlowGraph<'_>, labelling: &Labelling, id: NodeId, effect: Value<'_>, names: &mut Names) -> Option<Op> {
     let taxonomy = &graph.taxonomy;
     if let Some(forward) = effect.get("forward") {
         return Some(Op::Forward(inputs(forward)));
@@ -382,16 +400,16 @@ fn compile_op(graph: &FlowGraph<'_>, id: NodeId, effect: Value<'_>, names: &mut 
         let otherwise = effect.get("else").map(|e| change(graph, id, e)).unwrap_or_default();
         return Some(Op::When(condition_of(taxonomy, condition), change(graph, id, effect), otherwise));
     }
-    if let Some(form) = effect.get("emit").and_then(Value::as_str) {
-        let form = names.forms.intern(form.to_owned());
+    if let Some(form_name) = effect.get("emit").and_then(Value::as_str) {
+        let form = names.forms.intern(form_name.to_owned());
         return Some(match effect.get("of") {
             Some(of) => match inputs(of) {
                 Inputs::Named(several) if several.len() > 1 => Op::Combine(form, several),
                 one => Op::Emit(form, one),
             },
             None => {
-                let classes = effect.get("classes").into_iter().flat_map(Value::items).filter_map(Value::as_str);
-                Op::Fresh(made(names, id, form), names_of(taxonomy, classes))
+                let earned = labelling.fresh.get(&(id, form_name.to_owned())).cloned().unwrap_or_default();
+                Op::Fresh(made(names, id, form), fresh_classes(taxonomy, effect).union(&earned))
             }
         });
     }

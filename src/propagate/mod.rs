@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId};
+use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selector, WorkflowId};
 use crate::ids;
 use crate::packs::LabelSet;
 use crate::table::{Interner, Table};
@@ -20,6 +20,7 @@ pub use self::variants::{SetId, Sets, Variant};
 pub use self::witness::Hop;
 
 use self::effects::Machine;
+pub(crate) use self::effects::fresh_classes;
 
 ids! {
     /// A datum on its way: where it began and the name it travels under.
@@ -63,6 +64,8 @@ pub const DEFAULT_VARIANT_CAP: usize = 64;
 pub struct Labelling {
     /// Labels a field has at its source.
     pub fields: Table<FieldId, LabelSet>,
+    /// Labels a datum has that a node makes from nothing, by its name.
+    pub fresh: FxHashMap<(NodeId, String), LabelSet>,
     /// Labels a node gives to what leaves it, by output and by whether the step covers the datum's surface.
     pub nodes: FxHashMap<(NodeId, String, bool), LabelSet>,
     /// The variant cap.
@@ -99,11 +102,21 @@ impl Propagation<'_, '_> {
     /// What a node holds: its own fields, and all that flows into it.
     #[must_use]
     pub fn held(&self, node: NodeId) -> Variants {
+        self.held_where(node, |_| true)
+    }
+
+    /// What a workflow makes a node hold: its own fields, and what the workflow's flows bring.
+    #[must_use]
+    pub fn held_in(&self, node: NodeId, workflow: WorkflowId) -> Variants {
+        self.held_where(node, |edge| self.graph.edges[edge].workflow == workflow)
+    }
+
+    fn held_where(&self, node: NodeId, counts: impl Fn(EdgeId) -> bool) -> Variants {
         let mut held = Variants::new();
         for (item, variant) in &self.machine.starts[node] {
             add(&mut held, *item, *variant);
         }
-        for edge in &self.graph.entering[node] {
+        for edge in self.graph.entering[node].iter().filter(|e| counts(**e)) {
             for (item, variants) in &self.edges[*edge] {
                 for variant in variants {
                     add(&mut held, *item, *variant);
@@ -111,6 +124,16 @@ impl Propagation<'_, '_> {
             }
         }
         held
+    }
+
+    /// Does some datum take a flow under one of the names it lists?
+    #[must_use]
+    pub fn crosses(&self, edge: EdgeId, selector: &Selector<'_>) -> bool {
+        self.edges[edge].keys().any(|item| {
+            let item = self.items[*item];
+            let source = &self.graph.nodes[self.origins[item.origin].node].id;
+            self.forms[item.form] == selector.name && selector.source.is_none_or(|wanted| wanted == source)
+        })
     }
 
     /// The datum's surface: a field's own, and `body` for what was made from it.

@@ -38,7 +38,12 @@ fn solve_with(workflow: &str, labels: &[(&str, &str)], cap: usize) -> Solved {
     let (graph, problems) = build(declarations, &library, &Vocabulary::load().unwrap());
     assert!(problems.is_empty(), "{problems:?}");
     let label = |name: &str| [graph.taxonomy.find(LabelKind::Label, name).unwrap()].into_iter().collect::<LabelSet>();
-    let mut labelling = Labelling { fields: graph.fields.ids().map(|_| LabelSet::default()).collect(), nodes: FxHashMap::default(), cap };
+    let mut labelling = Labelling {
+        fields: graph.fields.ids().map(|_| LabelSet::default()).collect(),
+        fresh: FxHashMap::default(),
+        nodes: FxHashMap::default(),
+        cap,
+    };
     for (at, name) in labels {
         if let Some((id, _)) = graph.fields.iter().find(|(_, f)| f.id == *at) {
             labelling.fields[id] = labelling.fields[id].union(&label(name));
@@ -338,7 +343,12 @@ fn a_long_chain_is_solved() {
     let (graph, problems) =
         build(Declarations { project: Some(&project), workflows: vec![&flow], waivers: None }, &library, &Vocabulary::load().unwrap());
     assert!(problems.is_empty(), "{:?}", problems.first());
-    let labelling = Labelling { fields: graph.fields.ids().map(|_| LabelSet::default()).collect(), nodes: FxHashMap::default(), cap: 64 };
+    let labelling = Labelling {
+        fields: graph.fields.ids().map(|_| LabelSet::default()).collect(),
+        fresh: FxHashMap::default(),
+        nodes: FxHashMap::default(),
+        cap: 64,
+    };
     let mut solved = propagate(&graph, &labelling);
     let last = graph.edges.iter().find(|(_, e)| graph.nodes[e.to].id == format!("n{count}")).unwrap().0;
     let (item, variants) = solved.edges[last].iter().next().map(|(i, v)| (*i, v.clone())).unwrap();

@@ -92,10 +92,14 @@ impl Sets {
         joined
     }
 
-    /// A datum made of both: it carries what either carries.
-    pub fn combine(&mut self, a: Variant, b: Variant) -> Variant {
-        let must = self.sets[a.must].union(&self.sets[b.must]);
-        let may = self.sets[a.may].union(&self.sets[b.may]);
+    /// A datum made of both: it carries what either carries, but an assurance only when both do. What is half redacted is not redacted.
+    pub fn combine(&mut self, a: Variant, b: Variant, assurances: &LabelSet) -> Variant {
+        let both = |a: &LabelSet, b: &LabelSet| {
+            let lost = assurances.difference(&a.intersection(b));
+            a.union(b).difference(&lost)
+        };
+        let must = both(&self.sets[a.must], &self.sets[b.must]);
+        let may = both(&self.sets[a.may], &self.sets[b.may]);
         Variant { must: self.intern(must), may: self.intern(may) }
     }
 

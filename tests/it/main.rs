@@ -12,6 +12,7 @@ mod bench;
 mod cli;
 mod common;
 mod examples;
+mod leaks;
 mod mutation;
 mod properties;
 mod tidy;

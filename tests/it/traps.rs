@@ -108,6 +108,27 @@ fn arithmetic_that_could_overflow_is_an_error() {
 }
 
 #[test]
+fn a_node_named_by_an_entity_id_is_an_error() {
+    refused(
+        "forbid (principal == Flowgate::Endpoint::\"model\", action == Flowgate::Action::\"receive\", resource);",
+        "judge/entity-literal",
+        "forbid",
+    );
+    refused(&format!("{RECEIVE} when {{ context.workflow == Flowgate::Workflow::\"w\" }};"), "judge/entity-literal", "Workflow");
+}
+
+/// A pack whose rules are not where rules are read from would be silent.
+#[test]
+fn a_pack_that_brings_nothing_is_an_error() {
+    let pack = Pack::new("// no rule\n");
+    std::fs::rename(pack.0.join("acme/rule/rule.cedar"), pack.0.join("acme/rule/rules.cedar")).unwrap();
+    let mut options = options();
+    options.selection.private.push(pack.0.join("acme"));
+    let codes: Vec<&str> = check(&project(PROJECT, &[FLOW]), &options).problems.iter().map(|p| p.code).collect();
+    assert_eq!(codes, ["packs/empty-pack", "packs/stray-policy"]);
+}
+
+#[test]
 fn a_template_is_an_error() {
     refused("forbid (principal == ?principal, action == Flowgate::Action::\"receive\", resource);", "judge/template", "?principal");
 }
