@@ -234,13 +234,13 @@ fn judged(
 
     let declarations =
         Declarations { project: project.file.as_ref(), workflows: project.workflows.iter().collect(), waivers: project.waivers.as_ref() };
-    let (graph, more) = graph::build(declarations, library, &vocabulary);
+    let (graph, more) = graph::build(declarations, library, vocabulary);
     problems.extend(more);
 
-    let policies = Policies::load(library, &vocabulary, permits, problems)?;
+    let policies = Policies::load(library, vocabulary, permits, problems)?;
     problems.extend(lowered(project, &policies));
     let environment = Environment { as_of: as_of(project, options), files: project.files() };
-    let base = FactBase::new(&graph, &vocabulary, &policies.mentioned, &environment);
+    let base = FactBase::new(&graph, vocabulary, &policies.mentioned, &environment);
     let judge = Judge { base: &base, policies: &policies, slicing: options.slicing };
 
     // Labels that depend on what leaves a step are asked for after a first round without them; they change labels only, never classes.

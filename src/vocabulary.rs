@@ -2,6 +2,7 @@
 //! documentation share. Never holds a fact's value.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use cedar_policy::SchemaFragment;
 use serde_json::Value as Json;
@@ -71,11 +72,16 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Reads the embedded Cedar schema.
+    /// The embedded Cedar schema, read once.
     ///
     /// # Errors
     /// The text of Cedar's own error; only a broken build has one.
-    pub fn load() -> Result<Self, String> {
+    pub fn load() -> Result<&'static Self, &'static String> {
+        static READ: OnceLock<Result<Vocabulary, String>> = OnceLock::new();
+        READ.get_or_init(Self::read).as_ref()
+    }
+
+    fn read() -> Result<Self, String> {
         let (fragment, _warnings) = SchemaFragment::from_cedarschema_str(embedded_schema(SCHEMA_FILE)).map_err(|e| e.to_string())?;
         let json = fragment.to_json_value().map_err(|e| e.to_string())?;
         let namespace = json.get(NAMESPACE).ok_or("the schema has no namespace")?;

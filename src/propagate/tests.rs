@@ -35,7 +35,7 @@ fn solve_with(workflow: &str, labels: &[(&str, &str)], cap: usize) -> Solved {
     let (library, problems) = Library::load(&Selection::default());
     assert!(problems.is_empty(), "{problems:?}");
     let declarations = Declarations { project: Some(&project), workflows: vec![&flow], waivers: None };
-    let (graph, problems) = build(declarations, &library, &Vocabulary::load().unwrap());
+    let (graph, problems) = build(declarations, &library, Vocabulary::load().unwrap());
     assert!(problems.is_empty(), "{problems:?}");
     let label = |name: &str| [graph.taxonomy.find(LabelKind::Label, name).unwrap()].into_iter().collect::<LabelSet>();
     let mut labelling = Labelling {
@@ -341,7 +341,7 @@ fn a_long_chain_is_solved() {
     );
     let (library, _) = Library::load(&Selection::default());
     let (graph, problems) =
-        build(Declarations { project: Some(&project), workflows: vec![&flow], waivers: None }, &library, &Vocabulary::load().unwrap());
+        build(Declarations { project: Some(&project), workflows: vec![&flow], waivers: None }, &library, Vocabulary::load().unwrap());
     assert!(problems.is_empty(), "{:?}", problems.first());
     let labelling = Labelling {
         fields: graph.fields.ids().map(|_| LabelSet::default()).collect(),
