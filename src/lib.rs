@@ -13,15 +13,17 @@
     )
 )]
 
+pub mod embedded;
 pub mod problem;
 pub mod table;
 
 pub mod declare;
 pub mod load;
-pub mod packs;
-pub mod vocabulary;
 
 pub mod validate;
+
+pub mod packs;
+pub mod vocabulary;
 
 pub mod graph;
 

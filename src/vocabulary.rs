@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use cedar_policy::SchemaFragment;
 use serde_json::Value as Json;
 
-use crate::packs::embedded_schema;
+use crate::embedded;
 
 /// The file under `schemas/`.
 pub const SCHEMA_FILE: &str = "flowgate.cedarschema";
@@ -82,7 +82,7 @@ impl Vocabulary {
     }
 
     fn read() -> Result<Self, String> {
-        let (fragment, _warnings) = SchemaFragment::from_cedarschema_str(embedded_schema(SCHEMA_FILE)).map_err(|e| e.to_string())?;
+        let (fragment, _warnings) = SchemaFragment::from_cedarschema_str(embedded::schema(SCHEMA_FILE)).map_err(|e| e.to_string())?;
         let json = fragment.to_json_value().map_err(|e| e.to_string())?;
         let namespace = json.get(NAMESPACE).ok_or("the schema has no namespace")?;
         let types = namespace.get("entityTypes").and_then(Json::as_object);

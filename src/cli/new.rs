@@ -20,7 +20,7 @@ pub(super) struct New {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Write a rule folder: rule.cedar, README.md and two fixtures
+    /// Write a rule folder: rule.cedar, README.md and fixtures
     #[command(after_help = "\
 Examples:
   flowgate new rule acme/no-eu-exports

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::console::Console;
 use super::{Done, Exit, text};
-use crate::packs::embedded_schema;
+use crate::embedded;
 use crate::problem::Problem;
 use crate::validate::{SchemaName, bundled};
 use crate::vocabulary::SCHEMA_FILE;
@@ -63,7 +63,7 @@ impl SchemaCommand {
                 let json = serde_json::to_string_pretty(bundled(name));
                 json.map_err(|e| Problem::new("cli/schema", format!("the schema cannot be written: {e}")))? + "\n"
             }
-            Some(None) => embedded_schema(SCHEMA_FILE).to_owned(),
+            Some(None) => embedded::schema(SCHEMA_FILE).to_owned(),
             None => list(console),
         };
         console.print(&printed)?;

@@ -31,7 +31,7 @@ impl Shelf {
         library.rules.iter_mut().for_each(|rule| rule.enabled = true);
         let vocabulary =
             Vocabulary::load().map_err(|e| Problem::new("judge/bad-schema", format!("the Cedar schema does not parse: {e}")))?;
-        let policies = judge::with_room(|| Policies::load(&library, &vocabulary, None, &mut problems))??;
+        let policies = judge::with_room(|| Policies::load(&library, vocabulary, None, &mut problems))??;
         problems.sort_by_cached_key(Problem::sort_key);
         Ok(Self { library, problems, policies })
     }

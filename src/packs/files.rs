@@ -7,21 +7,13 @@ use std::sync::Arc;
 
 use walkdir::WalkDir;
 
+use crate::embedded;
 use crate::problem::{Problem, SourceFile};
-
-include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// Files larger than this are no policy files.
 const MAX_BYTES: u64 = 4 << 20;
 /// A folder with more files than this is no pack.
 const MAX_FILES: usize = 20_000;
-
-/// The text of an embedded schema, by its file name under `schemas/`.
-#[must_use]
-pub fn embedded_schema(name: &str) -> &'static str {
-    let path = format!("schemas/{name}");
-    FILES.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text)
-}
 
 /// The files of all packs, by their path under the project's layout.
 #[derive(Clone, Debug, Default)]
@@ -35,9 +27,8 @@ impl PackFiles {
     /// What the binary carries.
     #[must_use]
     pub fn embedded() -> Self {
-        let policies = FILES.iter().filter(|(path, _)| path.starts_with("policies/"));
-        let files = policies
-            .map(|(path, text)| ((*path).to_owned(), Arc::new(SourceFile { name: (*path).to_owned(), text: (*text).to_owned() })))
+        let files = embedded::policies()
+            .map(|(path, text)| (path.to_owned(), Arc::new(SourceFile { name: path.to_owned(), text: text.to_owned() })))
             .collect();
         Self { files, private: BTreeSet::new(), embedded: true }
     }

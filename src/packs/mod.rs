@@ -13,7 +13,7 @@ use crate::load::Document;
 use crate::problem::{Problem, SourceFile, did_you_mean};
 use crate::validate;
 
-pub use self::files::{PackFiles, embedded_schema};
+pub use self::files::PackFiles;
 pub use self::providers::{Profile, Providers};
 pub use self::taxonomy::{Entry, LabelId, LabelKind, LabelSet, StepType, Taxonomy};
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 
-use crate::packs::embedded_schema;
+use crate::embedded;
 
 /// The schemas flowgate publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -74,8 +74,8 @@ pub fn bundled(name: SchemaName) -> &'static Json {
     static NONE: Json = Json::Null;
     let Some(cell) = BUNDLED.get(name as usize) else { return &NONE };
     cell.get_or_init(|| {
-        let mut schema: Json = serde_json::from_str(embedded_schema(name.file())).unwrap_or(Json::Null);
-        if embedded_schema(name.file()).contains(BORROWED) && name != SchemaName::Flow {
+        let mut schema: Json = serde_json::from_str(embedded::schema(name.file())).unwrap_or(Json::Null);
+        if embedded::schema(name.file()).contains(BORROWED) && name != SchemaName::Flow {
             localise(&mut schema);
             let defs = bundled(SchemaName::Flow).get("$defs").and_then(Json::as_object);
             if let Some(root) = schema.as_object_mut() {
