@@ -1,6 +1,9 @@
 //! Builds findings: groups verdicts by rule and place, resolves names and spans, finds the witness path.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use super::{DatumNames, Finding, PathStep, PolicyClause, SubjectNames, UndeclaredFact};
 use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selected};
@@ -17,7 +20,7 @@ pub(super) fn build<'g, 'd>(judge: &Judge<'_, 'g, 'd>, propagation: &mut Propaga
     for verdict in verdicts {
         groups.entry(group_key(judge, propagation, &verdict)).or_default().push(verdict);
     }
-    let mut builder = Builder { judge, graph: judge.base.graph, propagation };
+    let mut builder = Builder { judge, graph: judge.base.graph, propagation, names: RefCell::default() };
     groups.into_values().filter_map(|group| builder.finding(group)).collect()
 }
 
@@ -46,6 +49,7 @@ struct Builder<'b, 'j, 'g, 'd> {
     judge: &'b Judge<'j, 'g, 'd>,
     graph: &'g FlowGraph<'d>,
     propagation: &'b mut Propagation<'g, 'd>,
+    names: RefCell<FxHashMap<LabelSet, Vec<String>>>,
 }
 
 impl<'d> Builder<'_, '_, '_, 'd> {
@@ -302,8 +306,10 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         (steps, hops)
     }
 
+    /// Names of a set; few sets stand on many paths, and naming one looks through the taxonomy.
     fn shown(&self, set: &LabelSet) -> Vec<String> {
-        shown(&self.graph.taxonomy, set)
+        let mut known = self.names.borrow_mut();
+        known.entry(set.clone()).or_insert_with(|| shown(&self.graph.taxonomy, set)).clone()
     }
 
     /// Fills the names into a message.

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Judge;
 use super::ask::{Asker, Of, Question, QuestionId, RowId};
-use super::policies::Role;
+use super::policies::{Policy, Role};
 use crate::facts::{FactValue, Facts, Row};
 use crate::graph::{FieldId, NodeId};
 use crate::load::Value;
@@ -18,7 +18,8 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     #[must_use]
     pub fn labels(&self, first: Option<&Propagation<'g, 'd>>, cap: usize) -> (Labelling, Vec<Problem>) {
         let graph = self.base.graph;
-        let mut asking = Asking { judge: self, asker: Asker::new(self.policies, &graph.taxonomy, self.slicing), asked: Vec::new() };
+        let asker = Asker::new(self.policies, &graph.taxonomy, self.slicing);
+        let mut asking = Asking { judge: self, asker, asked: Vec::new(), early: first.is_none() };
         asking.common_rows();
         for field in graph.fields.ids() {
             asking.field(field, first);
@@ -49,9 +50,14 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     /// Does some label depend on what leaves a step?
     #[must_use]
     pub fn labels_need_propagation(&self) -> bool {
-        let facts = ["leaves_with", "dropped_classes", "dropped_labels"];
-        self.policies.table.iter().any(|(_, p)| p.role == Role::Label && facts.iter().any(|f| p.clauses.attributes.contains(*f)))
+        self.policies.table.iter().any(|(_, p)| needs_propagation(p))
     }
+}
+
+/// The policy gives a label by what leaves a step.
+fn needs_propagation(policy: &Policy) -> bool {
+    let facts = ["leaves_with", "dropped_classes", "dropped_labels"];
+    policy.role == Role::Label && facts.iter().any(|f| policy.clauses.attributes.contains(*f))
 }
 
 enum Earner {
@@ -64,6 +70,8 @@ struct Asking<'a, 'j, 'g, 'd> {
     judge: &'a Judge<'j, 'g, 'd>,
     asker: Asker<'a>,
     asked: Vec<(QuestionId, LabelId, Earner)>,
+    /// Nothing has been propagated yet: a label that depends on what leaves a step is not given.
+    early: bool,
 }
 
 impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
@@ -131,8 +139,12 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         let taxonomy = &self.judge.base.graph.taxonomy;
         let candidates = self.asker.candidates("label", "Label", kind).to_vec();
         let policies = candidates.into_iter().map(|id| &self.judge.policies.table[id]).filter(|p| p.role == Role::Label);
-        let named = policies.filter_map(|p| taxonomy.find(LabelKind::Label, &p.scope.principal.exactly.as_ref()?.1));
-        let mut labels: Vec<LabelId> = named.collect();
+        let named =
+            policies.filter_map(|p| Some((taxonomy.find(LabelKind::Label, &p.scope.principal.exactly.as_ref()?.1)?, needs_propagation(p))));
+        let mut labels: Vec<(LabelId, bool)> = named.collect();
+        let late: Vec<LabelId> = labels.iter().filter(|(_, late)| *late && self.early).map(|(label, _)| *label).collect();
+        labels.retain(|(label, _)| !late.contains(label));
+        let mut labels: Vec<LabelId> = labels.into_iter().map(|(label, _)| label).collect();
         labels.sort_unstable();
         labels.dedup();
         let context = self.asker.context(facts);

@@ -10,7 +10,7 @@ use super::{BODY, FormId, Item, ItemId, Labelling, Origin, OriginId, Sets, Varia
 use crate::declare::{Declared, NodeKind};
 use crate::graph::{DEFAULT_PORT, ENDPOINT_OUTPUTS, FlowGraph, NodeId, outputs_of};
 use crate::load::Value;
-use crate::packs::{LabelKind, LabelSet, Taxonomy};
+use crate::packs::{LabelSet, Taxonomy};
 use crate::table::{Interner, Table};
 
 /// Which inputs an effect takes from.
@@ -443,15 +443,4 @@ fn change(graph: &FlowGraph<'_>, id: NodeId, effect: Value<'_>) -> Change {
 /// The ids behind names; names that mean nothing have been reported by the graph stage.
 pub(super) fn names_of<'t>(taxonomy: &Taxonomy, names: impl Iterator<Item = &'t str>) -> LabelSet {
     names.filter_map(|name| taxonomy.find_any(name)).collect()
-}
-
-/// Case types of a set, and the rest of it.
-pub(super) fn narrow_cases(taxonomy: &Taxonomy, set: &LabelSet, allowed: &LabelSet, replace: bool) -> Option<LabelSet> {
-    let cases: LabelSet = set.iter().filter(|id| taxonomy.entry(*id).kind == LabelKind::Case).collect();
-    let rest = set.difference(&cases);
-    if replace || cases.is_empty() {
-        return Some(rest.union(allowed));
-    }
-    let left = cases.intersection(allowed);
-    (!left.is_empty()).then(|| rest.union(&left))
 }

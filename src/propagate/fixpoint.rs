@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use petgraph::algo::kosaraju_scc;
 
-use super::effects::{Arrivals, Machine, Names, narrow_cases};
+use super::effects::{Arrivals, Machine, Names};
 use super::{EdgeId, ItemId, Labelling, Propagation, Variant, Variants};
 use crate::declare::{Declared, NodeKind};
 use crate::graph::{DEFAULT_PORT, FlowGraph, NodeId, Selected};
@@ -160,17 +160,34 @@ pub(super) fn takes(graph: &FlowGraph<'_>, machine: &Machine, names: &Names, edg
     list.iter().any(|s| s.name == form && s.source.is_none_or(|wanted| wanted == source))
 }
 
-/// The variant after it crosses a flow: only the flow's case types remain. A datum that enters a workflow starts with all of its cases.
+/// The variant after it crosses a flow: only the flow's case types remain. A datum that enters a workflow starts with all of its cases, and so does one
+/// that was made inside and has none yet.
 fn cross(graph: &FlowGraph<'_>, names: &mut Names, cases: &Table<EdgeId, LabelSet>, edge: EdgeId, variant: Variant) -> Option<Variant> {
     let from = &graph.nodes[graph.edges[edge].from];
     let enters = from.workflow.is_none() || from.kind == NodeKind::Source;
     let allowed = &cases[edge];
-    let has_cases = |set: &LabelSet| set.iter().any(|id| graph.taxonomy.entry(id).kind == LabelKind::Case);
-    if allowed.is_empty() && !has_cases(&names.sets[variant.may]) {
+    let cases_of = |set: &LabelSet| set.iter().filter(|id| graph.taxonomy.entry(*id).kind == LabelKind::Case).collect::<LabelSet>();
+    let (must, may) = (names.sets[variant.must].clone(), names.sets[variant.may].clone());
+    let (sure, possible) = (cases_of(&must), cases_of(&may));
+    if allowed.is_empty() && possible.is_empty() {
         return Some(variant);
     }
-    narrow_cases(&graph.taxonomy, &names.sets[variant.may], allowed, enters)?;
-    Some(names.sets.map(variant, |set| narrow_cases(&graph.taxonomy, set, allowed, enters).unwrap_or_else(|| set.clone())))
+    // Of a range, some sets may have no case yet: they get all, the others what is left to them.
+    let (sure_left, possible_left) = if enters || possible.is_empty() {
+        (allowed.clone(), allowed.clone())
+    } else if sure.is_empty() {
+        (LabelSet::default(), possible.intersection(allowed).union(allowed))
+    } else {
+        (sure.intersection(allowed), possible.intersection(allowed))
+    };
+    if !enters && !sure.is_empty() && possible_left.is_empty() {
+        return None;
+    }
+    let may = names.sets.intern(may.difference(&possible).union(&possible_left));
+    if variant.is_exact() {
+        return Some(Variant::exact(may));
+    }
+    Some(Variant { must: names.sets.intern(must.difference(&sure).union(&sure_left)), may })
 }
 
 impl<'d> Propagation<'_, 'd> {

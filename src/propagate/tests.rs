@@ -327,6 +327,17 @@ fn past_the_cap_variants_widen_to_a_range_that_holds_them_all() {
     assert_eq!(wide.paths.values().filter(|way| way.is_empty()).count(), 0, "every state has a witness");
 }
 
+#[test]
+fn cases_of_a_range_are_narrowed_to_what_may_be_left() {
+    let workflow = format!(
+        "case_types: [routine, urgent]\n{SOURCE}steps: {{ a: {{ type: convert }}, b: {{ type: convert }} }}\nstores: {{ q: {{}}, k: {{}} }}\n\
+         flows: [ {{ from: s, to: a, fields: [name], case_types: [routine] }}, {{ from: s, to: b, fields: [name], case_types: [urgent] }}, \
+         {{ from: a, to: q, fields: [name] }}, {{ from: b, to: q, fields: [name] }}, {{ from: q, to: k, fields: [name] }} ]"
+    );
+    assert_eq!(solve_with(&workflow, &[], 64).at("q > k"), ["s.name as name: {id.name routine} {id.name urgent}"]);
+    assert_eq!(solve_with(&workflow, &[], 1).at("q > k"), ["s.name as name: {id.name}..{id.name routine urgent}"]);
+}
+
 /// No recursion over user-sized input: a chain longer than any stack.
 #[test]
 fn a_long_chain_is_solved() {
