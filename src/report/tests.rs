@@ -393,13 +393,13 @@ fn many_labels_and_data_stay_readable() {
 fn a_missing_fact_says_whose_and_where() {
     let flow = file("flows/note-summary.flow.yaml", FLOW);
     let mut missing = finding(place(&flow, "summarizer", "declared here"), Vec::new());
-    missing.rule = "core/unknown-fact".to_owned();
+    missing.rule = "base/missing-fact".to_owned();
     missing.severity = Severity::Warning;
     missing.message = "`training_use` is not declared".to_owned();
     missing.subject = SubjectNames::Node("summarizer".to_owned());
     missing.undeclared =
         vec![UndeclaredFact { fact: "training_use".to_owned(), holder: "summarizer".to_owned(), needs: Some("tier".to_owned()) }];
-    missing.needed_by = names(&["contract/no-training", "hipaa/vendor-own-use"]);
+    missing.needed_by = names(&["private/no-trainings", "acme1/vendor-own-use"]);
     missing.changed = Some((Severity::Error, "the vendor answers in May".to_owned()));
     missing.also = names(&["core/a"]);
     missing.repeats = names(&["summarizer.abuse_log"]);
@@ -408,14 +408,14 @@ fn a_missing_fact_says_whose_and_where() {
     let expected = "
   ╰────
   missing: `training_use` of `summarizer`, or `tier`: declare it at flows/note-summary.flow.yaml:8
-  needed by: contract/no-training, hipaa/vendor-own-use
-  policy: core/unknown-fact, rule.cedar:3
+  needed by: private/no-trainings, acme1/vendor-own-use
+  policy: base/missing-fact, rule.cedar:3
   law: 45 CFR 164.502(e)(1)(i)
   severity: warning here (error by the rule; reason: the vendor answers in May)
   also: core/a
   also at: `summarizer.abuse_log`
   help:";
-    assert!(text.starts_with("warning[core/unknown-fact]: ") && text.contains(expected), "{text}");
+    assert!(text.starts_with("warning[base/missing-fact]: ") && text.contains(expected), "{text}");
     assert!(text.contains("(for an undeclared fact)"), "{text}");
 }
 
