@@ -66,7 +66,7 @@ impl State {
                 match self.word.as_str() {
                     "if" => self.prefix += 1,
                     "has" | "like" | "in" | "is" | "then" | "else" => self.operators += 1,
-                    _ => self.prefix = self.prefix.saturating_sub(0),
+                    _ => {}
                 }
                 self.word.clear();
             }
