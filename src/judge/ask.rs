@@ -343,3 +343,34 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packs::{Library, Selection};
+    use crate::vocabulary::Vocabulary;
+
+    /// Cedar answers `in` with false, and without an error, for an entity it does not know: a datum would pass every rule about its labels.
+    #[test]
+    fn an_entity_that_is_not_in_the_store_is_never_a_pass() {
+        let (library, _) = Library::load(&Selection { packs: vec!["hipaa".to_owned()], ..Selection::default() });
+        let mut problems = Vec::new();
+        let policies = Policies::load(&library, Vocabulary::load().unwrap(), None, &mut problems).unwrap();
+        let mut asker = Asker::new(&policies, &library.taxonomy, true);
+        let row = |entity: &'static str, id: &str| Row { entity, id: Some(id.to_owned()), ..Row::default() };
+        let (principal, resource) = (asker.row(row("Log", "log")), asker.row(row("Datum", "datum")));
+        let context = asker.context(Facts::new());
+        let question = Question { action: "receive", principal, resource, context, of: Of::All };
+        let known = |ids: &[(&str, &str)]| {
+            let entities = ids.iter().map(|(entity, id)| Entity::new_no_attrs(uid(entity, id).unwrap(), std::collections::HashSet::new()));
+            Entities::from_entities(entities, None).unwrap()
+        };
+        for store in [known(&[]), known(&[("Log", "log")]), known(&[("Datum", "datum")])] {
+            let answer = asker.decide(&Authorizer::new(), &question, Context::empty(), &PolicySet::new(), &store);
+            assert_eq!(
+                answer.err().map(|p| (p.code, p.message)),
+                Some(("judge/undecided", "a question could not be decided: an entity is not in the store".to_owned()))
+            );
+        }
+    }
+}
