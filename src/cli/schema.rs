@@ -1,6 +1,7 @@
 //! `flowgate schema`: the contract between what a team writes and what a policy may read.
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use super::console::Console;
 use super::{Done, Exit, text};
@@ -21,49 +22,44 @@ pub(super) struct SchemaCommand {
     name: Option<Name>,
 }
 
-/// What can be printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// What can be printed: the JSON Schemas under their own names and help, and Cedar's, which has a language of its own.
+#[derive(Clone, Copy, Debug)]
 enum Name {
-    /// Workflow files: `*.flow.yaml`
-    Flow,
-    /// The project file: `flowgate.yaml`
-    Project,
-    /// Waivers: `flowgate.waivers.yaml`
-    Waivers,
-    /// Taxonomy files: classes, labels, step types
-    Class,
-    /// Provider profiles
-    Provider,
-    /// The JSON report
-    Report,
-    /// The Cedar schema: what a policy may read
+    Json(SchemaName),
     Cedar,
 }
 
-impl Name {
-    /// The JSON Schema; Cedar's has a language of its own.
-    fn json(self) -> Option<SchemaName> {
-        Some(match self {
-            Self::Flow => SchemaName::Flow,
-            Self::Project => SchemaName::Project,
-            Self::Waivers => SchemaName::Waivers,
-            Self::Class => SchemaName::Class,
-            Self::Provider => SchemaName::Provider,
-            Self::Report => SchemaName::Report,
-            Self::Cedar => return None,
-        })
+impl ValueEnum for Name {
+    fn value_variants<'a>() -> &'a [Self] {
+        const NAMES: [Name; 7] = [
+            Name::Json(SchemaName::Flow),
+            Name::Json(SchemaName::Project),
+            Name::Json(SchemaName::Waivers),
+            Name::Json(SchemaName::Class),
+            Name::Json(SchemaName::Provider),
+            Name::Json(SchemaName::Report),
+            Name::Cedar,
+        ];
+        &NAMES
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Json(name) => name.to_possible_value(),
+            Self::Cedar => Some(PossibleValue::new("cedar").help("The Cedar schema: what a policy may read")),
+        }
     }
 }
 
 impl SchemaCommand {
     /// Prints one, or lists them.
     pub(super) fn run(&self, console: &Console) -> Done {
-        let printed = match self.name.map(Name::json) {
-            Some(Some(name)) => {
+        let printed = match self.name {
+            Some(Name::Json(name)) => {
                 let json = serde_json::to_string_pretty(bundled(name));
                 json.map_err(|e| Problem::new("cli/schema", format!("the schema cannot be written: {e}")))? + "\n"
             }
-            Some(None) => embedded::schema(SCHEMA_FILE).to_owned(),
+            Some(Name::Cedar) => embedded::schema(SCHEMA_FILE).to_owned(),
             None => list(console),
         };
         console.print(&printed)?;
