@@ -114,6 +114,15 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Why a file could not be used, in words: the standard library calls a missing file an entity, a word that means something else here.
+#[must_use]
+pub fn why(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
 /// The nearest of `candidates` to `word`, when it is near enough to be a slip.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

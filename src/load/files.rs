@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
 use super::{Document, Format, Limits, decode};
-use crate::problem::{Problem, Span};
+use crate::problem::{Problem, Span, why};
 
 const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
@@ -178,7 +178,7 @@ fn walk_failed(error: &walkdir::Error, root: &Path) -> Problem {
 
 fn unreadable(name: &str, error: &io::Error) -> Problem {
     // The kind's own words are the same on every system; the system's are not.
-    whole("load/unreadable", name, &format!("cannot read `{name}`: {}", error.kind())).help("check that it exists and that you may read it")
+    whole("load/unreadable", name, &format!("cannot read `{name}`: {}", why(error))).help("check that it exists and that you may read it")
 }
 
 /// A problem of a file as a whole.

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process;
 
 use crate::cli::console::shown;
-use crate::problem::Problem;
+use crate::problem::{Problem, why};
 
 /// Writes beside the file and renames over it. Pipes and devices are written as they are, also `/dev/stdout` where it stands for a file.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Problem> {
     let failed = |error: &io::Error| {
-        Problem::new("cli/output", format!("cannot write `{}`: {}", shown(file), error.kind()))
+        Problem::new("cli/output", format!("cannot write `{}`: {}", shown(file), why(error)))
             .help("name a file in a folder that exists and that you may write to")
     };
     if file.starts_with("/dev") || fs::metadata(file).is_ok_and(|about| !about.is_file()) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::console::{Console, shown};
 use super::{Done, Exit};
-use crate::problem::Problem;
+use crate::problem::{Problem, why};
 
 /// What is written, by its path below the folder.
 const FILES: [(&str, &str); 2] =
@@ -36,7 +36,7 @@ impl Init {
         for (name, text) in FILES {
             let path = self.folder.join(name);
             create(&path, text).map_err(|error| {
-                Problem::new("cli/output", format!("cannot write `{}`: {}", shown(&path), error.kind()))
+                Problem::new("cli/output", format!("cannot write `{}`: {}", shown(&path), why(&error)))
                     .help("name a folder that you may write to")
             })?;
         }

@@ -112,7 +112,7 @@ fn reading_names_files_from_the_root() {
             "a/b.flow.yaml",
             "a/bad.flow.json: `{` is never closed (load/syntax)",
             "c.toml: the file is neither yaml nor json (load/format)",
-            "gone.flow.yaml: cannot read `gone.flow.yaml`: entity not found (load/unreadable)",
+            "gone.flow.yaml: cannot read `gone.flow.yaml`: no such file or folder (load/unreadable)",
             "a/b.flow.yaml",
         ]
     );
@@ -145,7 +145,7 @@ fn links_do_not_leave_the_project() {
         [
             "a.flow.yaml",
             "in.flow.yaml",
-            "cannot read `lost.flow.yaml`: entity not found",
+            "cannot read `lost.flow.yaml`: no such file or folder",
             "`out.flow.yaml` is a link that points out of the project",
         ]
     );
