@@ -1,13 +1,14 @@
 //! The pipeline on one screen: validate, graph, propagate, judge, finding. Reading files happens before it and printing after it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use sha2::{Digest as _, Sha256};
 
 use crate::declare::Declarations;
-use crate::facts::{Environment, FactBase, is_web_address};
+use crate::facts::{Environment, FactBase, is_elsewhere};
 use crate::finding::{Finding, findings};
 use crate::graph;
 use crate::judge::{self, Judge, Policies};
@@ -102,6 +103,10 @@ pub struct Report {
     pub notices: Vec<Problem>,
 }
 
+/// Sections that refer to documents, and the keys that do.
+const WITH_DOCUMENTS: [&str; 6] = ["evidence", "agreements", "addressable", "qi_approvals", "providers", "qualified_individual"];
+const DOCUMENT_KEYS: [&str; 3] = ["uri", "document", "provider_program_document"];
+
 impl Project {
     /// Reads a project from disk: the nearest project file at or above `start`, and every workflow file below that.
     #[must_use]
@@ -132,6 +137,12 @@ impl Project {
         project
     }
 
+    /// The legal roles the project file states.
+    fn roles(&self) -> impl Iterator<Item = &str> {
+        let roles = self.file.as_ref().and_then(|f| f.root().get("roles"));
+        roles.into_iter().flat_map(Value::items).filter_map(Value::as_str)
+    }
+
     /// The packs the project file names, private ones by path.
     fn packs(&self, problems: &mut Vec<Problem>) -> (Vec<String>, Vec<PathBuf>) {
         let named = self.file.as_ref().and_then(|f| f.root().get("packs"));
@@ -153,15 +164,30 @@ impl Project {
         (packs, private)
     }
 
-    /// The files evidence and agreements refer to, as far as they exist below the root. Nothing else is looked at.
-    fn files(&self) -> BTreeSet<String> {
-        let Some(root) = &self.root else { return BTreeSet::new() };
+    /// The files that evidence, agreements and decisions refer to, as far as they exist below the root, and the SHA-256 of those for which one is
+    /// stated. Nothing else is looked at.
+    fn files(&self) -> (BTreeSet<String>, BTreeMap<String, String>) {
+        let (mut files, mut hashes) = (BTreeSet::new(), BTreeMap::new());
+        let Some(root) = &self.root else { return (files, hashes) };
         let documents = self.file.iter().chain(&self.workflows);
-        let sections = documents.flat_map(|d| ["evidence", "agreements"].into_iter().filter_map(|s| d.root().get(s)));
-        let entries = sections.flat_map(Value::entries).flat_map(|(_, e)| ["uri", "document"].into_iter().filter_map(move |k| e.get(k)));
-        let inside =
-            |uri: &&str| !is_web_address(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-        entries.filter_map(Value::as_str).filter(inside).filter(|uri| root.join(uri).is_file()).map(str::to_owned).collect()
+        let mut todo: Vec<Value<'_>> = documents.flat_map(|d| WITH_DOCUMENTS.iter().filter_map(|s| d.root().get(s))).collect();
+        while let Some(value) = todo.pop() {
+            for (key, inner) in value.entries() {
+                let Some(uri) = inner.as_str() else { continue };
+                let inside = !is_elsewhere(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+                if !DOCUMENT_KEYS.contains(&key) || !inside || !root.join(uri).is_file() {
+                    continue;
+                }
+                files.insert(uri.to_owned());
+                if value.get("sha256").is_some()
+                    && let Ok(bytes) = std::fs::read(root.join(uri))
+                {
+                    hashes.insert(uri.to_owned(), Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect());
+                }
+            }
+            todo.extend(value.entries().map(|(_, inner)| inner).chain(value.items()));
+        }
+        (files, hashes)
     }
 
     /// The project's own permits, which replace the base for `receive`.
@@ -196,6 +222,7 @@ pub fn check(project: &Project, options: &Options) -> Report {
         selection.listed_only = true;
     } else {
         selection.packs.extend(packs);
+        selection.roles.extend(project.roles().map(str::to_owned));
     }
     let (library, more) = Library::load(&selection);
     problems.extend(more);
@@ -239,7 +266,8 @@ fn judged(
 
     let policies = Policies::load(library, vocabulary, permits, problems)?;
     problems.extend(lowered(project, &policies));
-    let environment = Environment { as_of: as_of(project, options), files: project.files() };
+    let (files, hashes) = project.files();
+    let environment = Environment { as_of: as_of(project, options), files, hashes };
     let base = FactBase::new(&graph, vocabulary, &policies.mentioned, &environment);
     let judge = Judge { base: &base, policies: &policies, slicing: options.slicing };
 
@@ -265,6 +293,7 @@ fn judged(
     let checked = checked(&graph, library, &environment, rules);
     let mut notices = notices(&graph, &propagation, options.variant_cap);
     notices.extend(few_packs(project, options, library));
+    notices.extend(packs_without_role(project, library));
     notices.extend(idle_wildcards);
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
     notices.extend(found.unused_waivers.into_iter().map(|place| {
@@ -348,6 +377,21 @@ fn few_packs(project: &Project, options: &Options, library: &Library) -> Option<
     let problem = Problem::new("packs/few", "this project names no `packs`, so only the engine's own rules were asked");
     let help = format!("add `packs:` with those that apply: {}; the empty list is an answer", others.join(", "));
     Some(problem.at(file.file(), span, "no `packs` in this file").help(help))
+}
+
+/// Says when a pack is on whose roles the project has none of: its labels are never earned, so that its rules have nothing to say.
+fn packs_without_role(project: &Project, library: &Library) -> Vec<Problem> {
+    let Some(file) = &project.file else { return Vec::new() };
+    let roles: Vec<&str> = project.roles().collect();
+    let idle = library.packs.values().filter(|p| p.enabled && !p.roles.is_empty() && !p.roles.iter().any(|r| roles.contains(&r.as_str())));
+    idle.map(|pack| {
+        let named = file.root().get("packs").into_iter().flat_map(Value::items).find(|v| v.as_str() == Some(&pack.name));
+        let span = named.or(file.root().get("roles")).map(Value::span).unwrap_or_default();
+        Problem::new("packs/no-role", format!("the pack `{}` is on, and the project has none of the roles it is for", pack.name))
+            .at(file.file(), span, "asked without its role")
+            .help(format!("add one of these to `roles`, or leave the pack out: {}", pack.roles.join(", ")))
+    })
+    .collect()
 }
 
 /// Says where the variant cap was reached: findings there may be more than exact tracking would give, never fewer.

@@ -46,6 +46,8 @@ pub enum NameKind {
     Person,
     /// A provider profile.
     Service,
+    /// A key of `evidence`.
+    Evidence,
 }
 
 /// One attribute of an entity, record or context.
@@ -85,17 +87,18 @@ impl Vocabulary {
         let (fragment, _warnings) = SchemaFragment::from_cedarschema_str(embedded::schema(SCHEMA_FILE)).map_err(|e| e.to_string())?;
         let json = fragment.to_json_value().map_err(|e| e.to_string())?;
         let namespace = json.get(NAMESPACE).ok_or("the schema has no namespace")?;
+        let common = namespace.get("commonTypes").unwrap_or(&Json::Null);
         let types = namespace.get("entityTypes").and_then(Json::as_object);
         let entities = types
             .into_iter()
             .flatten()
-            .map(|(name, entity)| (name.clone(), attributes(entity.get("shape").unwrap_or(&Json::Null))))
+            .map(|(name, entity)| (name.clone(), attributes(entity.get("shape").unwrap_or(&Json::Null), common)))
             .collect();
         let actions = namespace.get("actions").and_then(Json::as_object);
         let contexts = actions
             .into_iter()
             .flatten()
-            .map(|(name, action)| (name.clone(), attributes(action.pointer("/appliesTo/context").unwrap_or(&Json::Null))))
+            .map(|(name, action)| (name.clone(), attributes(action.pointer("/appliesTo/context").unwrap_or(&Json::Null), common)))
             .collect();
         Ok(Self { entities, contexts, json })
     }
@@ -112,6 +115,16 @@ impl Vocabulary {
         self.contexts.get(action).map_or(&[], Vec::as_slice)
     }
 
+    /// The attributes a path leads to, from those it starts at: `operator.subprocessors`, `latest.eval_set`.
+    #[must_use]
+    pub fn follow<'v>(&'v self, from: &'v [Attribute], path: &[&str]) -> Option<&'v [Attribute]> {
+        path.iter().try_fold(from, |attributes, name| match &attributes.iter().find(|a| a.name == *name)?.fact_type {
+            FactType::Record(inner) => Some(inner.as_slice()),
+            FactType::Entity(entity) => Some(self.entity(entity)),
+            _ => None,
+        })
+    }
+
     /// The schema as Cedar's JSON.
     #[must_use]
     pub fn json(&self) -> &Json {
@@ -119,14 +132,14 @@ impl Vocabulary {
     }
 }
 
-fn attributes(record: &Json) -> Vec<Attribute> {
+fn attributes(record: &Json, common: &Json) -> Vec<Attribute> {
     let attributes = record.get("attributes").and_then(Json::as_object);
     attributes
         .into_iter()
         .flatten()
         .map(|(name, json)| Attribute {
             name: name.clone(),
-            fact_type: fact_type(json),
+            fact_type: fact_type(json, common),
             required: json.get("required").and_then(Json::as_bool).unwrap_or(true),
             absence_is_answer: json.pointer("/annotations/absence").is_some(),
             computed: json.pointer("/annotations/computed").is_some(),
@@ -134,10 +147,10 @@ fn attributes(record: &Json) -> Vec<Attribute> {
         .collect()
 }
 
-fn fact_type(json: &Json) -> FactType {
+fn fact_type(json: &Json, common: &Json) -> FactType {
     match json.get("type").and_then(Json::as_str) {
-        Some("Set") => FactType::Set(Box::new(fact_type(json.get("element").unwrap_or(&Json::Null)))),
-        Some("Record") => FactType::Record(attributes(json)),
+        Some("Set") => FactType::Set(Box::new(fact_type(json.get("element").unwrap_or(&Json::Null), common))),
+        Some("Record") => FactType::Record(attributes(json, common)),
         _ => match json.get("name").and_then(Json::as_str).unwrap_or_default() {
             "Bool" | "Boolean" => FactType::Bool,
             "Long" => FactType::Long,
@@ -147,7 +160,12 @@ fn fact_type(json: &Json) -> FactType {
             "NodeId" => FactType::Name(NameKind::Node),
             "PersonId" => FactType::Name(NameKind::Person),
             "Service" => FactType::Name(NameKind::Service),
-            entity => FactType::Entity(entity.to_owned()),
+            "EvidenceId" => FactType::Name(NameKind::Evidence),
+            // Cedar allows no type that contains itself, so this ends.
+            name => match common.get(name) {
+                Some(shape) => fact_type(shape, common),
+                None => FactType::Entity(name.to_owned()),
+            },
         },
     }
 }

@@ -31,12 +31,13 @@ enum Name {
 
 impl ValueEnum for Name {
     fn value_variants<'a>() -> &'a [Self] {
-        const NAMES: [Name; 7] = [
+        const NAMES: [Name; 8] = [
             Name::Json(SchemaName::Flow),
             Name::Json(SchemaName::Project),
             Name::Json(SchemaName::Waivers),
             Name::Json(SchemaName::Class),
             Name::Json(SchemaName::Provider),
+            Name::Json(SchemaName::Pack),
             Name::Json(SchemaName::Report),
             Name::Cedar,
         ];

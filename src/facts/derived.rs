@@ -1,56 +1,17 @@
-//! Facts nobody writes: agreements in force, evidence on file, who reviews, which network is crossed.
+//! Facts nobody writes: who reviews, what is decided on record, what a workflow carries, what surrounds a node.
+
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
 use super::{FactBase, FactValue};
-use crate::declare::{Declared, NodeKind};
-use crate::graph::{NodeId, WorkflowId};
+use crate::declare::NodeKind;
+use crate::graph::{EdgeId, Fact, FactSource, NodeId, WorkflowId};
 use crate::load::Value;
-use crate::packs::{LabelId, LabelKind};
+use crate::packs::{LabelKind, LabelSet};
+use crate::propagate::{Propagation, Variant};
 
 impl<'g, 'd> FactBase<'g, 'd> {
-    /// Signed, begun and not ended on the date of judging. An agreement without an end date has not shown that it holds.
-    pub(super) fn in_force(&self, agreement: Declared<'d>) -> bool {
-        let date = |key: &str| agreement.text(key).and_then(|d| d.parse::<Date>().ok());
-        let begun = date("effective").is_some_and(|d| d <= self.environment.as_of);
-        let lasting = agreement.text("expires") == Some("none") || date("expires").is_some_and(|d| self.environment.as_of < d);
-        agreement.text("status") == Some("signed") && begun && lasting
-    }
-
-    /// The agreements in force between the project and the operator of a node.
-    pub(super) fn agreements_with(&self, node: NodeId) -> impl Iterator<Item = Declared<'d>> + '_ {
-        let operator = self.graph.operator(node).filter(|_| !self.graph.is_self_run(node));
-        self.graph.agreements.values().copied().filter(move |agreement| {
-            let parties: Vec<&str> = agreement.texts("parties").collect();
-            let ours = parties.iter().any(|p| self.graph.parties.get(*p).is_some_and(|p| p.relation == "self"));
-            ours && operator.is_some_and(|o| parties.contains(&o)) && self.in_force(*agreement)
-        })
-    }
-
-    /// Types of the agreements whose services and features cover the node's; a node without a service is covered by any.
-    pub(super) fn covered_by(&self, node: NodeId) -> FactValue {
-        let service = self.graph.nodes[node].profile.map(|p| p.service.as_str()).or_else(|| self.graph.text_fact(node, "service"));
-        let features: Vec<&str> =
-            self.graph.fact(node, "features").value().into_iter().flat_map(Value::items).filter_map(Value::as_str).collect();
-        let named = self.graph.text_fact(node, "service");
-        let covers = |agreement: &Declared<'d>| {
-            let in_scope = |s: Option<&str>| s.is_some_and(|s| agreement.texts("services").any(|a| a == s));
-            let service_covered = service.is_none() || in_scope(service) || in_scope(named);
-            let allowed: Vec<&str> = agreement.texts("features").collect();
-            service_covered && features.iter().all(|f| allowed.contains(f))
-        };
-        FactValue::texts(self.agreements_with(node).filter(covers).filter_map(|a| a.text("type")))
-    }
-
-    /// Is a class in scope of some agreement with the node's operator? One that lists no classes is not limited by class.
-    pub(super) fn covers_class(&self, node: NodeId, class: LabelId) -> bool {
-        let above = &self.graph.taxonomy.entry(class).above;
-        self.agreements_with(node).any(|agreement| {
-            let mut listed = agreement.texts("classes").peekable();
-            listed.peek().is_none() || listed.filter_map(|c| self.graph.taxonomy.find(LabelKind::Class, c)).any(|c| above.contains(c))
-        })
-    }
-
     /// Fact names under which other nodes of the workflow refer to this one.
     pub(super) fn named_as(&self, node: NodeId) -> FactValue {
         FactValue::texts(self.named_as.get(&node).into_iter().flatten().copied())
@@ -80,50 +41,103 @@ impl<'g, 'd> FactBase<'g, 'd> {
         edges.flat_map(|e| [e.from, e.to]).any(|n| self.graph.nodes[n].kind == NodeKind::Endpoint && !self.graph.is_self_run(n))
     }
 
-    /// Types of evidence in force for a workflow: owned, dated, not past review, covering it, its file there.
-    pub(super) fn evidence_in_force(&self, workflow: WorkflowId) -> FactValue {
-        let own = self.graph.workflows[workflow].document;
-        let project = self.graph.declarations.project;
-        let documents = project.into_iter().chain([own]);
-        let entries = documents.flat_map(|document| {
-            document.root().get("evidence").into_iter().flat_map(Value::entries).map(move |(_, value)| Declared { document, value })
-        });
-        FactValue::texts(entries.filter(|e| self.is_in_force_for(*e, workflow)).filter_map(|e| e.text("type")))
-    }
-
-    fn is_in_force_for(&self, evidence: Declared<'d>, workflow: WorkflowId) -> bool {
-        let date = |key: &str| evidence.text(key).and_then(|d| d.parse::<Date>().ok());
-        let dated = date("date").is_some_and(|d| d <= self.environment.as_of);
-        let fresh = evidence.text("review_due").is_none() || date("review_due").is_some_and(|d| self.environment.as_of < d);
-        let on_file = evidence.text("uri").is_some_and(|uri| self.is_on_file(uri));
-        let mut covers = evidence.texts("covers").peekable();
-        let id = self.graph.workflows[workflow].id;
-        let covered = covers.peek().is_none() || covers.any(|c| c == id || self.graph.workflows[workflow].nodes.contains_key(c));
-        dated && fresh && on_file && covered && evidence.text("owner").is_some()
-    }
-
-    /// A file of the project that exists; a web address counts as it stands, for nothing here uses the network.
-    #[must_use]
-    pub fn is_on_file(&self, uri: &str) -> bool {
-        is_web_address(uri) || self.environment.files.contains(uri)
-    }
-
-    /// Decisions that stand in for a measure: an addressable specification decided against, with who, when, why and where it is written (45 CFR
-    /// 164.306(d)(3)); a dated approval, when the Qualified Individual gave it (16 CFR 314.4(c)).
-    pub(super) fn decisions_on_record(&self, section: &str) -> FactValue {
-        let entries = self.graph.declarations.project_section(section).into_iter().flat_map(Value::entries);
+    /// Decisions on record that are complete: an addressable specification decided against, or recorded as implemented, with who, when, why and where it
+    /// is written (45 CFR 164.306(d)(3)).
+    pub(super) fn addressable(&self, implemented: bool) -> FactValue {
+        let entries = self.graph.declarations.project_section("addressable").into_iter().flat_map(Value::entries);
         let complete = entries.filter(|(_, value)| {
-            let has = |keys: &[&str]| keys.iter().all(|key| value.get(key).is_some());
-            if section == "addressable" {
-                // A measure that is said to be implemented shows in the facts of the nodes; only a decision against it stands in for it.
-                let decided = value.get("decision").and_then(Value::as_str).is_some_and(|d| d != "implemented");
-                return decided && has(&["approver", "date", "reason", "document"]);
-            }
-            let by_whom = value.get("approver").and_then(Value::as_str);
-            let individual = self.graph.declarations.project_section("qualified_individual").and_then(|q| q.get("person"));
-            by_whom.is_some() && by_whom == individual.and_then(Value::as_str) && has(&["date"])
+            let decided = value.get("decision").and_then(Value::as_str).is_some_and(|d| (d == "implemented") == implemented);
+            decided && ["approver", "date", "reason", "document"].iter().all(|key| value.get(key).is_some())
         });
         FactValue::texts(complete.map(|(name, _)| name))
+    }
+
+    /// Dated approvals that the Qualified Individual gave (16 CFR 314.4(c)).
+    pub(super) fn qi_approvals(&self) -> FactValue {
+        let entries = self.graph.declarations.project_section("qi_approvals").into_iter().flat_map(Value::entries);
+        let individual = self.graph.declarations.project_section("qualified_individual").and_then(|q| q.get("person"));
+        let given = entries.filter(|(_, value)| {
+            let by_whom = value.get("approver").and_then(Value::as_str);
+            by_whom.is_some() && by_whom == individual.and_then(Value::as_str) && value.get("date").is_some()
+        });
+        FactValue::texts(given.map(|(name, _)| name))
+    }
+
+    /// A text fact of the nodes of one kind in a workflow.
+    pub(super) fn texts_of(&self, workflow: WorkflowId, kind: NodeKind, fact: &str) -> FactValue {
+        let edges = self.graph.flows_of[workflow].iter().map(|e| &self.graph.edges[*e]).filter(|e| !e.implied);
+        let nodes = edges.flat_map(|e| [e.from, e.to]).filter(|n| self.graph.nodes[*n].kind == kind);
+        FactValue::texts(nodes.filter_map(|n| self.graph.text_fact(n, fact)))
+    }
+
+    /// Permissions claimed on the declared flows of a workflow, `none` where one claims none.
+    pub(super) fn permissions(&self, workflow: WorkflowId) -> FactValue {
+        let edges = self.graph.flows_of[workflow].iter().filter(|e| !self.graph.edges[**e].implied);
+        FactValue::texts(edges.map(|e| self.of_flow_or_workflow(*e, "permission").and_then(Value::as_str).unwrap_or("none")))
+    }
+
+    /// A fact of a flow, else of its workflow.
+    pub(super) fn of_flow_or_workflow(&self, edge: EdgeId, fact: &str) -> Option<Value<'d>> {
+        let workflow = self.graph.edges[edge].workflow;
+        self.graph.flow_fact(edge, fact).or_else(|| self.graph.workflows[workflow].document.root().get(fact))
+    }
+
+    /// When the newest of a workflow's nodes was changed.
+    pub(super) fn changed(&self, workflow: WorkflowId) -> Option<FactValue> {
+        let edges = self.graph.flows_of[workflow].iter().map(|e| &self.graph.edges[*e]);
+        let dates = edges.flat_map(|e| [e.from, e.to]).filter_map(|n| self.graph.text_fact(n, "changed")?.parse::<Date>().ok());
+        dates.max().map(|date| FactValue::Date(date.to_string()))
+    }
+
+    /// Stages of the project's workflows.
+    pub(super) fn stages(&self) -> FactValue {
+        FactValue::texts(self.graph.workflows.rows().iter().filter_map(|w| w.document.root().get("stage")?.as_str()))
+    }
+
+    /// Names of a node's copies, its provider's included; `None` where nobody says whether there are any.
+    pub(super) fn copies(&self, node: NodeId) -> Option<FactValue> {
+        let node = &self.graph.nodes[node];
+        let declared = node.value.and_then(|v| v.get("copies"));
+        let provided = node.profile.and_then(|p| p.root().get("copies"));
+        let names = declared.into_iter().chain(provided).flat_map(Value::entries).map(|(name, _)| name);
+        (declared.is_some() || provided.is_some()).then(|| FactValue::texts(names))
+    }
+
+    /// The retention of a node is stated for itself, not taken from what it is a copy of or from defaults.
+    pub(super) fn own_retention(&self, id: NodeId) -> bool {
+        let node = &self.graph.nodes[id];
+        if node.copy_of.is_some() {
+            return node.value.and_then(|v| v.get("retention")).or(node.copy_facts.and_then(|f| f.get("retention"))).is_some();
+        }
+        matches!(self.graph.fact(id, "retention"), Fact::Stated { source, .. } if !matches!(source, FactSource::Default))
+    }
+
+    /// Labels of what the nodes next to a node hold.
+    pub(super) fn connected_to(&self, node: NodeId, propagation: &Propagation<'g, 'd>) -> FactValue {
+        let edges = self.graph.leaving[node].iter().chain(&self.graph.entering[node]).map(|e| &self.graph.edges[*e]);
+        let next: BTreeSet<NodeId> = edges.flat_map(|e| [e.from, e.to]).filter(|n| *n != node).collect();
+        let held = next.into_iter().flat_map(|n| propagation.held(n).into_values().flatten());
+        self.labels(&self.graph.taxonomy.closure(&union(propagation, held)))
+    }
+
+    /// Classes of the fields of a source, with all above them.
+    pub(super) fn declared_classes(&self, source: NodeId) -> FactValue {
+        let fields = self.graph.nodes[source].fields.iter().map(|f| &self.graph.fields[*f]);
+        self.classes(&self.graph.taxonomy.closure(&fields.flat_map(|f| f.classes.iter().copied()).collect()))
+    }
+
+    /// Classes of all data on a flow, with all above them.
+    pub(super) fn carried(&self, edge: EdgeId, propagation: &Propagation<'g, 'd>) -> FactValue {
+        let all = union(propagation, propagation.edges[edge].values().flatten().copied());
+        self.classes(&self.graph.taxonomy.closure(&all))
+    }
+
+    /// Classes and labels of all data on the flows of a workflow, with all above them.
+    pub(super) fn carried_in(&self, workflow: WorkflowId, propagation: &Propagation<'g, 'd>) -> LabelSet {
+        let variants = self.graph.flows_of[workflow].iter().flat_map(|e| propagation.edges[*e].values().flatten().copied());
+        let all = union(propagation, variants);
+        let cases = all.iter().filter(|id| self.graph.taxonomy.entry(*id).kind == LabelKind::Case).collect();
+        self.graph.taxonomy.closure(&all.difference(&cases))
     }
 
     /// Parties of a list that are not the project itself.
@@ -133,8 +147,8 @@ impl<'g, 'd> FactBase<'g, 'd> {
     }
 }
 
-/// A reference that is not a file of the project.
-#[must_use]
-pub fn is_web_address(uri: &str) -> bool {
-    uri.starts_with("https://") || uri.starts_with("http://")
+/// Everything some variant may carry. Most flows of a workflow share few sets, and each is added once.
+fn union(propagation: &Propagation<'_, '_>, variants: impl Iterator<Item = Variant>) -> LabelSet {
+    let sets: BTreeSet<_> = variants.map(|v| v.may).collect();
+    sets.into_iter().fold(LabelSet::default(), |all, set| all.union(&propagation.sets[set]))
 }

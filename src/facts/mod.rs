@@ -1,7 +1,10 @@
 //! The facts policies read: declared ones converted by the vocabulary, derived ones (agreements in force, evidence on file, what leaves a step)
 //! computed. Never decides, and keeps only facts that some policy mentions, so that equal questions are asked once.
 
+mod contracts;
 mod derived;
+mod evidence;
+mod providers;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +18,7 @@ use crate::packs::{LabelId, LabelKind, LabelSet};
 use crate::propagate::{ItemId, Propagation, Variant};
 use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
 
-pub use self::derived::is_web_address;
+pub use self::evidence::{EvidenceOnFile, is_elsewhere};
 pub use self::value::{FactValue, days_in_words, uid};
 
 /// Facts by name.
@@ -43,6 +46,8 @@ pub struct Environment {
     pub as_of: Date,
     /// Files that evidence and agreements refer to and that exist.
     pub files: BTreeSet<String>,
+    /// SHA-256, in hexadecimal, of those of them for which evidence states one.
+    pub hashes: BTreeMap<String, String>,
 }
 
 /// Computes facts over a graph.
@@ -54,6 +59,8 @@ pub struct FactBase<'g, 'd> {
     pub(crate) environment: &'g Environment,
     /// Fact names under which nodes refer to a node.
     named_as: BTreeMap<NodeId, BTreeSet<&'g str>>,
+    /// Documents in force.
+    filed: Vec<evidence::Filed<'d>>,
 }
 
 impl<'g, 'd> FactBase<'g, 'd> {
@@ -75,7 +82,9 @@ impl<'g, 'd> FactBase<'g, 'd> {
                 }
             }
         }
-        Self { graph, vocabulary, mentioned, environment, named_as }
+        let mut base = Self { graph, vocabulary, mentioned, environment, named_as, filed: Vec::new() };
+        base.filed = base.file_evidence();
+        base
     }
 
     /// Is a fact read by any policy?
@@ -129,8 +138,12 @@ impl<'g, 'd> FactBase<'g, 'd> {
     pub fn project(&self) -> Row {
         let root = self.graph.declarations.project.map(crate::load::Document::root);
         let facts = self.collect(self.wanted("Project"), |a| match a.name.as_str() {
-            "addressable" => Some(self.decisions_on_record("addressable")),
-            "qi_approvals" => Some(self.decisions_on_record("qi_approvals")),
+            "addressable" => Some(self.addressable(false)),
+            "implemented" => Some(self.addressable(true)),
+            "qi_approvals" => Some(self.qi_approvals()),
+            "evidence" => Some(self.types_of(&self.evidence_of_project())),
+            "latest" => Some(self.latest_of(&self.evidence_of_project(), a)),
+            "stages" => Some(self.stages()),
             name => FactValue::read(root?.get(name)?, &a.fact_type),
         });
         Row { entity: "Project", id: Some("project".to_owned()), facts, parents: LabelSet::default(), tags: BTreeMap::new() }
@@ -156,30 +169,44 @@ impl<'g, 'd> FactBase<'g, 'd> {
         let facts = self.collect(self.wanted("Agreement"), |a| match a.name.as_str() {
             "id" => Some(FactValue::text(id)),
             "in_force" => Some(FactValue::Bool(self.in_force(*agreement))),
+            "document_on_file" => Some(FactValue::Bool(agreement.text("document").is_some_and(|uri| self.is_on_file(uri)))),
+            "consented" => Some(self.subprocessors(*agreement, "consents", 0)),
+            "notified" => {
+                Some(self.subprocessors(*agreement, "notices", agreement.value.get("subprocessor_notice_days").and_then(Value::as_int)?))
+            }
+            "approvals" => Some(self.approvals(*agreement)),
+            "deletion_period" => Self::deletion_period(*agreement),
+            "vendor_notice_hours" => Self::vendor_notice_hours(*agreement),
             name => FactValue::read(agreement.value.get(name)?, &a.fact_type),
         });
         let tags = self.tags(&[Some(agreement.value)]);
         Some(Row { entity: "Agreement", id: Some(id.to_owned()), facts, parents: LabelSet::default(), tags })
     }
 
-    /// A workflow.
+    /// A workflow. Its parents are what its flows carry, once that is known.
     #[must_use]
-    pub fn workflow(&self, id: WorkflowId) -> Row {
+    pub fn workflow(&self, id: WorkflowId, propagation: Option<&Propagation<'g, 'd>>) -> Row {
         let root = self.graph.workflows[id].document.root();
         let facts = self.collect(self.wanted("Workflow"), |a| match a.name.as_str() {
             "id" => Some(FactValue::text(self.graph.workflows[id].id)),
             "node_kinds" => Some(self.node_kinds(id)),
             "reviewer_kinds" => Some(self.reviewer_kinds(id)),
-            "evidence" => Some(self.evidence_in_force(id)),
+            "evidence" => Some(self.types_of(&self.evidence_of_workflow(id))),
+            "latest" => Some(self.latest_of(&self.evidence_of_workflow(id), a)),
+            "deployments" => Some(self.texts_of(id, NodeKind::Endpoint, "deployment")),
+            "audiences" => Some(self.texts_of(id, NodeKind::Output, "audience")),
+            "permissions" => Some(self.permissions(id)),
+            "changed" => self.changed(id),
             "hosted" => Some(FactValue::Bool(self.is_hosted(id))),
             name => FactValue::read(root.get(name)?, &a.fact_type),
         });
-        Row { entity: "Workflow", id: None, facts, parents: LabelSet::default(), tags: self.tags(&[Some(root)]) }
+        let parents = propagation.map(|p| self.carried_in(id, p)).unwrap_or_default();
+        Row { entity: "Workflow", id: None, facts, parents, tags: self.tags(&[Some(root)]) }
     }
 
-    /// A node, without what it holds. `propagation` gives the facts about what passes through it, once there is one.
+    /// A node as a workflow uses it, without what it holds. `propagation` gives the facts about what passes through it, once there is one.
     #[must_use]
-    pub fn node(&self, id: NodeId, propagation: Option<&Propagation<'g, 'd>>) -> Row {
+    pub fn node(&self, id: NodeId, workflow: Option<WorkflowId>, propagation: Option<&Propagation<'g, 'd>>) -> Row {
         let node = &self.graph.nodes[id];
         let facts = self.collect(self.wanted(node.kind.entity()), |a| match a.name.as_str() {
             "id" => Some(FactValue::text(&node.id)),
@@ -189,6 +216,16 @@ impl<'g, 'd> FactBase<'g, 'd> {
             "named_as" => Some(self.named_as(id)),
             "agreements" => Some(FactValue::texts(self.agreements_with(id).filter_map(|a| a.text("type")))),
             "agreement_terms" => Some(FactValue::texts(self.agreements_with(id).flat_map(|a| a.texts("terms")))),
+            "clauses" => Some(FactValue::Set(Self::clauses(self.agreements_with(id)))),
+            "promises" => self.promises(id, a),
+            "evidence" => Some(self.types_of(&self.evidence_of_node(id, workflow))),
+            "latest" => Some(self.latest_of(&self.evidence_of_node(id, workflow), a)),
+            "copies" => self.copies(id),
+            "own_retention" => Some(FactValue::Bool(self.own_retention(id))),
+            "tenants" => propagation.map(|p| self.tenants(id, p)),
+            "connected_to" => propagation.map(|p| self.connected_to(id, p)),
+            "declared_classes" => Some(self.declared_classes(id)),
+            "conflicts" => Some(self.conflicts(id)),
             "covered_by" => Some(self.covered_by(id)),
             "map_store_operator" => self.operator(self.graph.find_node(node.workflow, self.graph.text_fact(id, "map_store")?)?),
             "service" => node.profile.map(|p| FactValue::text(&p.service)).or_else(|| self.stated(id, a)),
@@ -287,9 +324,10 @@ impl<'g, 'd> FactBase<'g, 'd> {
 
     /// The facts of a flow and its sender, for `receive`.
     #[must_use]
-    pub fn flow(&self, id: EdgeId) -> Facts {
+    pub fn flow(&self, id: EdgeId, propagation: &Propagation<'g, 'd>) -> Facts {
         let edge = &self.graph.edges[id];
         let sender = &self.graph.nodes[edge.from];
+        let via = self.outside_parties(self.graph.flow_fact(id, "via"));
         let mut context = Facts::new();
         for attribute in self.vocabulary.context("receive") {
             let FactType::Record(attributes) = &attribute.fact_type else { continue };
@@ -298,7 +336,13 @@ impl<'g, 'd> FactBase<'g, 'd> {
                     "wildcard" => Some(FactValue::Bool(!edge.implied && edge.selected == crate::graph::Selected::All)),
                     "implied" => Some(FactValue::Bool(edge.implied)),
                     "network" => self.network(id),
-                    "via" => Some(self.outside_parties(self.graph.flow_fact(id, "via"))),
+                    "via" => Some(via.clone()),
+                    "via_agreements" => Some(self.shared_by_gateways(&via, |agreements| {
+                        agreements.iter().filter_map(|a| a.text("type")).map(FactValue::text).collect()
+                    })),
+                    "via_clauses" => Some(self.shared_by_gateways(&via, |agreements| Self::clauses(agreements.into_iter()))),
+                    "carries" => Some(self.carried(id, propagation)),
+                    "purpose" | "permission" => FactValue::read(self.of_flow_or_workflow(id, &a.name)?, &a.fact_type),
                     // What a service keeps of what it was sent never crosses a network of the team's.
                     "tls" if edge.implied => Some(FactValue::Bool(true)),
                     name => FactValue::read(self.graph.flow_fact(id, name)?, &a.fact_type),

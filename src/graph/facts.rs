@@ -1,4 +1,4 @@
-//! Where a node's fact comes from: the node, its host, the provider profile it names, the node it is a copy of, the project's defaults. A fact
+//! Where a node's fact comes from: the node, its host, the project's word on its provider, the provider profile it names, the node it is a copy of, the project's defaults. A fact
 //! nobody states is missing, never a default that passes.
 
 use super::{FlowGraph, NodeId};
@@ -31,6 +31,8 @@ pub enum FactSource<'d> {
     Host,
     /// A provider profile: the entry with source, date and confidence.
     Profile(&'d Profile, Value<'d>),
+    /// The team, under `providers`, in place of what the profile says: the entry with source and date.
+    Override(&'d Profile, Value<'d>),
     /// The team, under `defaults`.
     Default,
 }
@@ -88,6 +90,10 @@ impl<'d> FlowGraph<'d> {
             return Fact::Stated { value, source };
         }
         if let Some(profile) = node.profile {
+            let own = self.declarations.project_section("providers").and_then(|p| p.get(&profile.service)?.get("facts")?.get(name));
+            if let Some(Fact::Stated { value, .. }) = own.map(|entry| self.profile_fact(id, entry, depth)) {
+                return Fact::Stated { value, source: own.map_or(FactSource::Node, |entry| FactSource::Override(profile, entry)) };
+            }
             if let Some(entry) = profile.root().get("facts").and_then(|f| f.get(name)) {
                 match self.profile_fact(id, entry, depth) {
                     Fact::Stated { value, .. } => return Fact::Stated { value, source: FactSource::Profile(profile, entry) },

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::clauses::{Reason, show};
 use super::policies::{Constraint, Policies, PolicyId, RECEIVE, Role};
+use super::stage::Stage;
 use super::texts::Template;
 use crate::facts::{FactValue, Facts, Row, uid};
 use crate::ids;
@@ -35,6 +36,8 @@ pub(super) struct Question {
     pub(super) context: ContextId,
     /// Which policies: those that read the contract, those that do not, or one alone.
     pub(super) of: Of,
+    /// Policies of a later stage are not asked.
+    pub(super) stage: Stage,
 }
 
 /// Which policies a question is put to.
@@ -232,7 +235,7 @@ impl<'p> Asker<'p> {
                     (_, Of::One(one)) => one == *id,
                     (_, Of::Permits) => false,
                 };
-                asked && (!self.slicing || (fits(&policy.scope.principal, &principal) && fits(&policy.scope.resource, &resource)))
+                asked && policy.stage <= question.stage && (!self.slicing || (fits(&policy.scope.principal, &principal) && fits(&policy.scope.resource, &resource)))
             })
             .collect();
         slice.sort_unstable();
@@ -360,7 +363,7 @@ mod tests {
         let row = |entity: &'static str, id: &str| Row { entity, id: Some(id.to_owned()), ..Row::default() };
         let (principal, resource) = (asker.row(row("Log", "log")), asker.row(row("Datum", "datum")));
         let context = asker.context(Facts::new());
-        let question = Question { action: "receive", principal, resource, context, of: Of::All };
+        let question = Question { action: "receive", principal, resource, context, of: Of::All, stage: Stage::Production };
         let known = |ids: &[(&str, &str)]| {
             let entities = ids.iter().map(|(entity, id)| Entity::new_no_attrs(uid(entity, id).unwrap(), std::collections::HashSet::new()));
             Entities::from_entities(entities, None).unwrap()

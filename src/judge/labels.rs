@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::Judge;
 use super::ask::{Asker, Of, Question, QuestionId, RowId};
 use super::policies::{Policy, Role};
+use super::stage::Stage;
 use crate::facts::{FactValue, Facts, Row};
 use crate::graph::{FieldId, NodeId};
 use crate::load::Value;
@@ -56,7 +57,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
 
 /// The policy gives a label by what leaves a step.
 fn needs_propagation(policy: &Policy) -> bool {
-    let facts = ["leaves_with", "dropped_classes", "dropped_labels"];
+    let facts = ["leaves_with", "dropped_classes", "dropped_labels", "tenants", "connected_to"];
     policy.role == Role::Label && facts.iter().any(|f| policy.clauses.attributes.contains(*f))
 }
 
@@ -89,7 +90,7 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
     fn field(&mut self, field: FieldId, first: Option<&Propagation<'g, 'd>>) {
         let base = self.judge.base;
         let source = base.graph.fields[field].node;
-        let source_row = self.asker.row(base.node(source, first));
+        let source_row = self.asker.row(base.node(source, None, first));
         let row = base.field(field, &self.asker.reference(source_row));
         let row = self.asker.row(row);
         let context = |contract: Option<&str>| {
@@ -110,7 +111,7 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         if !self.asker.concerns("label", "Label", kind, false) {
             return;
         }
-        let row = self.asker.row(base.node(node, first));
+        let row = self.asker.row(base.node(node, None, first));
         for output in crate::graph::output_names(base.graph, node) {
             for covered in [true, false] {
                 let facts = self.judge.label_context(&output, covered);
@@ -126,7 +127,7 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         let effects = outputs.flat_map(|(_, effects)| effects.items()).filter(|e| e.get("of").is_none());
         for (name, effect) in effects.filter_map(|e| Some((e.get("emit")?.as_str()?, e))).collect::<Vec<_>>() {
             // The seven kinds of node have one shape, so the node's facts stand in for a source's.
-            let source = self.asker.row(Row { entity: "Source", ..base.node(node, first) });
+            let source = self.asker.row(Row { entity: "Source", ..base.node(node, None, first) });
             let row =
                 base.fresh_field(node, name, &crate::propagate::fresh_classes(&base.graph.taxonomy, effect), &self.asker.reference(source));
             let row = self.asker.row(row);
@@ -151,7 +152,7 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         for label in labels {
             let name = taxonomy.entry(label).name.clone();
             let principal = self.asker.row(Row { entity: "Label", id: Some(name), ..Row::default() });
-            let question = self.asker.question(Question { action: "label", principal, resource, context, of });
+            let question = self.asker.question(Question { action: "label", principal, resource, context, of, stage: Stage::Production });
             self.asked.push((question, label, earner(label)));
         }
     }

@@ -8,6 +8,7 @@ mod labels;
 mod policies;
 mod questions;
 mod severity;
+mod stage;
 mod texts;
 mod verdicts;
 
@@ -18,12 +19,13 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::declare::Declared;
 use crate::facts::FactBase;
 use crate::graph::{EdgeId, NodeId, WorkflowId};
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 use crate::propagate::{ItemId, Variant};
 
 pub use self::clauses::Reason;
 pub use self::policies::{Policies, Policy, PolicyId, Role};
 pub use self::severity::Severity;
+pub use self::stage::Stage;
 pub use self::texts::placeholders;
 
 /// Judges one project.
@@ -112,6 +114,8 @@ pub struct Verdict<'d> {
     pub help: String,
     /// Rules that needed a missing fact.
     pub needed_by: Vec<String>,
+    /// Another place it is about: the provider fact it rests on.
+    pub also_at: Option<Place>,
 }
 
 /// Stack of the threads that run Cedar: its evaluator and parser recurse, and the nesting guard is set for this.

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::clauses::{self, Clauses, Reason};
 use super::guard;
 use super::severity::Severity;
+use super::stage::Stage;
 use super::texts::{Template, template};
 use crate::ids;
 use crate::packs::{LabelId, LabelKind, LabelSet, Library, Taxonomy};
@@ -61,6 +62,8 @@ pub struct Policy {
     pub absence_is_violation: bool,
     /// Takes waivers.
     pub waivable: bool,
+    /// Asked from this stage on.
+    pub stage: Stage,
     /// The rule whose finding at the same place is the headline.
     pub yields_to: Option<String>,
     /// It reads `context.contract`, so it is asked for each.
@@ -365,6 +368,7 @@ impl Loader<'_> {
             help: Template::default(),
             absence_is_violation: policy.annotation("absent") == Some("violation"),
             waivable: policy.annotation("waivable") != Some("false"),
+            stage: Stage::Draft,
             yields_to: policy.annotation("yields_to").map(str::to_owned),
             reads_contract: clauses.attributes.contains("contract"),
             mentions: clauses.mentions.clone(),
@@ -387,7 +391,7 @@ impl Loader<'_> {
 
     /// A rule says what it is: title, severity, citation, message and help.
     fn annotations(&mut self, file: &Arc<SourceFile>, span: Span, policy: &cedar_policy::Policy, made: &mut Policy) -> Result<(), Problem> {
-        const KNOWN: [&str; 9] = ["title", "severity", "citation", "message", "help", "code", "absent", "waivable", "yields_to"];
+        const KNOWN: [&str; 10] = ["title", "severity", "citation", "message", "help", "code", "absent", "waivable", "yields_to", "stage"];
         for (key, _) in policy.annotations() {
             if !KNOWN.contains(&key) {
                 let near = did_you_mean(key, KNOWN).map(|n| format!("did you mean `@{n}`? ")).unwrap_or_default();
@@ -409,6 +413,13 @@ impl Loader<'_> {
                 .at(file, span, "in this policy")
                 .help("error, warning or note")
         })?;
+        if let Some(word) = policy.annotation("stage") {
+            made.stage = Stage::of(word).ok_or_else(|| {
+                Problem::new("judge/bad-stage", format!("`{word}` is not a stage"))
+                    .at(file, span, "in this policy")
+                    .help("the stage from which on the rule is asked: draft, pilot or production")
+            })?;
+        }
         made.message = template(file, span, policy.annotation("message").unwrap_or_default(), &mut made.clauses)?;
         made.help = template(file, span, policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
         Ok(())

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use super::ask::{Answer, Asker, ContextId, Of, Question, QuestionId, RowId};
 use super::policies::{RECEIVE, Role};
 use super::severity::Severity;
+use super::stage::Stage;
 use super::{Judge, Missing, Subject};
 use crate::declare::Declared;
 use crate::facts::{FactValue, Facts};
@@ -28,6 +29,8 @@ pub(super) struct Asked<'d> {
     pub(super) datum: Option<(ItemId, Variant)>,
     /// The gap it is about, for a verdict about verdicts.
     pub(super) gap: Option<usize>,
+    /// Another place it is about.
+    pub(super) also_at: Option<crate::problem::Place>,
 }
 
 /// A missing fact or permit, with the rules that met it.
@@ -62,11 +65,12 @@ pub(super) struct Asking<'a, 'j, 'g, 'd> {
     asked: Vec<Asked<'d>>,
     project: RowId,
     workflows: FxHashMap<WorkflowId, RowId>,
+    stages: FxHashMap<Option<WorkflowId>, Stage>,
     problems: Vec<Problem>,
 }
 
 impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
-    pub(super) fn new(judge: &'a Judge<'_, 'g, 'd>) -> Asking<'a, 'a, 'g, 'd> {
+    pub(super) fn new(judge: &'a Judge<'_, 'g, 'd>, propagation: &Propagation<'g, 'd>) -> Asking<'a, 'a, 'g, 'd> {
         let base = judge.base;
         let mut asker = Asker::new(judge.policies, &base.graph.taxonomy, judge.slicing);
         let project = asker.row(base.project());
@@ -76,8 +80,12 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         for id in base.graph.agreements.keys() {
             base.agreement(id).map(|row| asker.row(row));
         }
-        let workflows = base.graph.workflows.ids().map(|id| (id, asker.row(base.workflow(id)))).collect();
-        Asking { judge, asker, asked: Vec::new(), project, workflows, problems: Vec::new() }
+        let workflows = base.graph.workflows.ids().map(|id| (id, asker.row(base.workflow(id, Some(propagation))))).collect();
+        let stage = |id| base.graph.workflows[id].document.root().get("stage").and_then(|s| Stage::of(s.as_str()?)).unwrap_or_default();
+        let mut stages: FxHashMap<Option<WorkflowId>, Stage> = base.graph.workflows.ids().map(|id| (Some(id), stage(id))).collect();
+        // What the whole project relies on is asked about as its furthest workflow is.
+        stages.insert(None, stages.values().copied().max().unwrap_or_default());
+        Asking { judge, asker, asked: Vec::new(), project, workflows, stages, problems: Vec::new() }
     }
 
     pub(super) fn ask(self) -> (Vec<Asked<'d>>, Vec<Answer>, Vec<Problem>) {
@@ -98,15 +106,22 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
     pub(super) fn flows(&mut self, propagation: &Propagation<'g, 'd>) {
         let base = self.judge.base;
         let graph = base.graph;
-        let receivers: FxHashMap<NodeId, RowId> =
-            graph.nodes.ids().map(|n| (n, base.node(n, Some(propagation)))).map(|(n, row)| (n, self.asker.row(row))).collect();
+        let mut receivers: FxHashMap<(NodeId, WorkflowId), RowId> = FxHashMap::default();
         let mut data = DataRows::default();
         for (id, edge) in graph.edges.iter() {
             let to = graph.nodes[edge.to].kind.entity();
             let concerned = [false, true].map(|contract| self.asker.concerns("receive", to, "Datum", contract));
-            let Some(principal) = receivers.get(&edge.to).copied().filter(|_| concerned != [false, false]) else { continue };
+            if concerned == [false, false] {
+                continue;
+            }
+            let receiver = (edge.to, edge.workflow);
+            let principal = match receivers.get(&receiver) {
+                Some(row) => *row,
+                None => self.asker.row(base.node(edge.to, Some(edge.workflow), Some(propagation))),
+            };
+            receivers.insert(receiver, principal);
             let mut contexts = Contexts::new(self.context(Some(edge.workflow)));
-            contexts.base.extend(base.flow(id));
+            contexts.base.extend(base.flow(id, propagation));
             contexts.base.insert("uncovered_classes".to_owned(), FactValue::Set(std::collections::BTreeSet::new()));
             for (item, variants) in &propagation.edges[id] {
                 for variant in variants {
@@ -139,8 +154,8 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
             if concerned == [false, false] {
                 continue;
             }
-            let row = base.node(node, Some(propagation));
             for workflow in graph.workflows_of(node) {
+                let row = base.node(node, Some(workflow), Some(propagation));
                 // Another workflow's data at a shared node are that workflow's business.
                 let held = propagation.held_in(node, workflow);
                 let mut contexts = Contexts::new(self.context(Some(workflow)));
@@ -260,8 +275,9 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         contract: Option<&'d str>,
         datum: Option<(ItemId, Variant)>,
     ) {
-        let question = self.asker.question(Question { action, principal, resource, context, of });
-        self.asked.push(Asked { question, subject, workflow, contract, datum, gap: None });
+        let stage = self.stages.get(&workflow).copied().unwrap_or_default();
+        let question = self.asker.question(Question { action, principal, resource, context, of, stage });
+        self.asked.push(Asked { question, subject, workflow, contract, datum, gap: None, also_at: None });
     }
 
     /// May each workflow ship?
@@ -274,9 +290,19 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         }
     }
 
-    /// May the project rely on its agreements, evidence, decisions and waivers?
+    /// May the project rely on itself, its agreements, evidence and decisions, its waivers, and what it believes of its providers?
     pub(super) fn relied_on(&mut self) {
         let graph = self.judge.base.graph;
+        if let Some(document) = graph.declarations.project {
+            let row = self.judge.base.project();
+            self.rely(row, "project", "project", Declared { document, value: document.root() }, None);
+        }
+        for relied in self.judge.base.relied_facts() {
+            self.rely(relied.row, "provider facts", relied.service, relied.declared, None);
+            if let Some(asked) = self.asked.last_mut() {
+                asked.also_at = Some(relied.place);
+            }
+        }
         for (id, declared) in &graph.agreements {
             if self.is_relied_on(id, *declared)
                 && let Some(row) = self.judge.base.agreement(id)
@@ -298,8 +324,12 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         for (document, workflow) in documents {
             for (id, value) in document.root().get("evidence").into_iter().flat_map(Value::entries) {
                 let exists = value.get("uri").and_then(Value::as_str).is_some_and(|uri| self.judge.base.is_on_file(uri));
-                let known = Facts::from([("id".to_owned(), FactValue::text(id)), ("file_exists".to_owned(), FactValue::Bool(exists))]);
                 let declared = Declared { document, value };
+                let known = Facts::from([
+                    ("id".to_owned(), FactValue::text(id)),
+                    ("file_exists".to_owned(), FactValue::Bool(exists)),
+                    ("hash_matches".to_owned(), FactValue::Bool(self.judge.base.hash_matches(declared))),
+                ]);
                 let row = self.judge.base.declared("Evidence", declared, &known);
                 self.rely(row, "evidence", id, declared, workflow);
             }

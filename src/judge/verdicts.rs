@@ -15,7 +15,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     /// Judges every flow, node, workflow and thing relied on. Verdicts come in no particular order.
     #[must_use]
     pub fn verdicts(&self, propagation: &Propagation<'g, 'd>) -> (Vec<Verdict<'d>>, Vec<Problem>) {
-        let mut asking = Asking::new(self);
+        let mut asking = Asking::new(self, propagation);
         asking.flows(propagation);
         asking.nodes(propagation);
         asking.relied_on();
@@ -30,7 +30,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             }
             verdicts.extend(answer.fired.iter().map(|fired| self.verdict(asked, fired, Some(propagation))));
         }
-        self.about_verdicts(&mut verdicts, gaps, &mut problems);
+        self.about_verdicts(propagation, &mut verdicts, gaps, &mut problems);
         (verdicts, problems)
     }
 
@@ -49,6 +49,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             message: fired.message.clone(),
             help: fired.help.clone(),
             needed_by: Vec::new(),
+            also_at: asked.also_at.clone(),
         }
     }
 
@@ -65,7 +66,13 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             Some(Subject::Node(propagation.origins[propagation.items[item].origin].node))
         };
         let (first, rest) = holder.split_once('.').unwrap_or((holder, ""));
+        let of_vendor = |node: NodeId| {
+            let (name, declared) = self.base.first_agreement_with(node)?;
+            Some(Subject::Declared { noun: "agreement", name: name.to_owned(), declared })
+        };
         let holder = match (first, rest, &asked.subject) {
+            ("principal", "promises", Subject::Flow(edge)) => of_vendor(graph.edges[*edge].to)?,
+            ("resource", "promises", Subject::Node(node)) => of_vendor(*node)?,
             ("principal", _, Subject::Flow(edge)) => Subject::Node(graph.edges[*edge].to),
             ("resource", _, Subject::Flow(_)) => origin(asked.datum)?,
             ("context", "sender", Subject::Flow(edge)) => Subject::Node(graph.edges[*edge].from),
@@ -102,43 +109,38 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         }
     }
 
+    /// Not declaring the fact is an answer: the attribute, at the end of the path that leads to it, says so.
     fn absence_is_answer(&self, asked: &Asked<'d>, holder: &str, fact: &str) -> bool {
+        let vocabulary = self.base.vocabulary;
         let graph = self.base.graph;
-        let (first, rest) = holder.split_once('.').unwrap_or((holder, ""));
-        let entity = match (first, &asked.subject) {
-            ("context", _) if rest == "sender" || rest == "flow" => {
-                let record = self.base.vocabulary.context("receive").iter().find(|a| a.name == rest);
-                return match record.map(|a| &a.fact_type) {
-                    Some(crate::vocabulary::FactType::Record(attributes)) => {
-                        attributes.iter().any(|a| a.name == fact && a.absence_is_answer)
-                    }
-                    _ => false,
-                };
-            }
-            ("context", _) => match rest {
-                // A key of the context itself: no contract, no datum.
-                "" => return true,
-                "datum" => "Datum",
-                "workflow" => "Workflow",
-                "contract" => "Agreement",
-                _ => "Project",
-            },
-            (_, _) if !rest.is_empty() => "Party",
-            ("principal", Subject::Flow(edge)) => graph.nodes[graph.edges[*edge].to].kind.entity(),
-            ("principal", _) => "Project",
-            ("resource", Subject::Flow(_)) => "Datum",
-            ("resource", Subject::Node(node)) => graph.nodes[*node].kind.entity(),
-            ("resource", Subject::Workflow(_)) => "Workflow",
-            ("resource", Subject::Declared { noun, .. }) => entity_of(noun),
+        let mut path = holder.split('.');
+        let attributes = match (path.next().unwrap_or_default(), &asked.subject) {
+            ("context", Subject::Flow(_)) => vocabulary.context("receive"),
+            ("context", Subject::Node(_)) => vocabulary.context("operate"),
+            ("context", Subject::Workflow(_)) => vocabulary.context("ship"),
+            ("context", Subject::Declared { .. }) => vocabulary.context("rely"),
+            ("principal", Subject::Flow(edge)) => vocabulary.entity(graph.nodes[graph.edges[*edge].to].kind.entity()),
+            ("principal", _) => vocabulary.entity("Project"),
+            ("resource", Subject::Flow(_)) => vocabulary.entity("Datum"),
+            ("resource", Subject::Node(node)) => vocabulary.entity(graph.nodes[*node].kind.entity()),
+            ("resource", Subject::Workflow(_)) => vocabulary.entity("Workflow"),
+            ("resource", Subject::Declared { noun, .. }) => vocabulary.entity(entity_of(noun)),
             _ => return false,
         };
-        self.base.vocabulary.entity(entity).iter().any(|a| a.name == fact && a.absence_is_answer)
+        let found = vocabulary.follow(attributes, &path.collect::<Vec<_>>());
+        found.is_some_and(|attributes| attributes.iter().any(|a| a.name == fact && a.absence_is_answer))
     }
 
     /// Verdicts about verdicts: missing facts and missing permits are themselves put to the rules that look at them, once per fact and thing.
     /// Where no rule looks at missing facts, each verdict keeps its own rule's name.
-    fn about_verdicts(&self, verdicts: &mut Vec<Verdict<'d>>, mut gaps: Vec<Gap<'d>>, problems: &mut Vec<Problem>) {
-        let mut asking = Asking::new(self);
+    fn about_verdicts(
+        &self,
+        propagation: &Propagation<'g, 'd>,
+        verdicts: &mut Vec<Verdict<'d>>,
+        mut gaps: Vec<Gap<'d>>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let mut asking = Asking::new(self, propagation);
         if asking.asker.concerns("rely", "Project", "Verdict", false) {
             gaps.extend(self.take_undeclared(verdicts));
         }
@@ -206,6 +208,7 @@ fn entity_of(noun: &str) -> &'static str {
         "evidence" => "Evidence",
         "waiver" => "Waiver",
         "decision" | "approval" => "Attestation",
+        "provider facts" => "ProviderFact",
         _ => "Project",
     }
 }

@@ -25,6 +25,8 @@ pub const BASE_PACK: &str = "core";
 pub struct Selection {
     /// Names of enabled packs; the base pack is always on.
     pub packs: Vec<String>,
+    /// Legal roles of the project, which enable the packs that are for them.
+    pub roles: Vec<String>,
     /// Folders of private packs; all of them are enabled.
     pub private: Vec<PathBuf>,
     /// Enable private packs, too, only where `packs` names them; their classes and profiles stay known.
@@ -57,6 +59,8 @@ pub struct Pack {
     pub enabled: bool,
     /// From a folder the team named, not one of ours.
     pub private: bool,
+    /// Legal roles it is for, as its `pack.yaml` says; a project that has one of them is judged by it.
+    pub roles: Vec<String>,
     /// `PACK.md`.
     pub page: Option<Arc<SourceFile>>,
     /// `labels.cedar`.
@@ -145,16 +149,37 @@ fn load_packs(files: &PackFiles, selection: &Selection, private: &BTreeSet<Strin
         .into_iter()
         .map(|name| {
             let own = private.contains(name);
+            let roles = pack_roles(files, name, problems);
             let pack = Pack {
                 name: name.to_owned(),
-                enabled: (own && !selection.listed_only) || name == BASE_PACK || selection.packs.iter().any(|p| p == name),
+                enabled: (own && !selection.listed_only)
+                    || name == BASE_PACK
+                    || selection.packs.iter().any(|p| p == name)
+                    || roles.iter().any(|role| selection.roles.contains(role)),
                 private: own,
+                roles,
                 page: files.get(&format!("policies/packs/{name}/PACK.md")),
                 labels: files.get(&format!("policies/packs/{name}/labels.cedar")),
             };
             (name.to_owned(), pack)
         })
         .collect()
+}
+
+/// The roles a pack is for: `roles` in its `pack.yaml`.
+fn pack_roles(files: &PackFiles, name: &str, problems: &mut Vec<Problem>) -> Vec<String> {
+    let Some(file) = files.get(&format!("policies/packs/{name}/pack.yaml")) else { return Vec::new() };
+    match parse(&file) {
+        Ok(document) => {
+            problems.extend(validate::against(validate::SchemaName::Pack, &document));
+            let roles = document.root().get("roles").into_iter().flat_map(crate::load::Value::items);
+            roles.filter_map(crate::load::Value::as_str).map(str::to_owned).collect()
+        }
+        Err(problem) => {
+            problems.push(problem);
+            Vec::new()
+        }
+    }
 }
 
 fn load_rules(files: &PackFiles, selection: &Selection, packs: &BTreeMap<String, Pack>, problems: &mut Vec<Problem>) -> Vec<RuleText> {

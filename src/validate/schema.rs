@@ -19,13 +19,15 @@ pub enum SchemaName {
     Class,
     /// Provider profiles.
     Provider,
+    /// Packs: `pack.yaml`.
+    Pack,
     /// The JSON report.
     Report,
 }
 
 impl SchemaName {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Flow, Self::Project, Self::Waivers, Self::Class, Self::Provider, Self::Report];
+    pub const ALL: [Self; 7] = [Self::Flow, Self::Project, Self::Waivers, Self::Class, Self::Provider, Self::Pack, Self::Report];
 
     /// The file under `schemas/`.
     #[must_use]
@@ -36,6 +38,7 @@ impl SchemaName {
             Self::Waivers => "waivers.schema.json",
             Self::Class => "class.schema.json",
             Self::Provider => "provider.schema.json",
+            Self::Pack => "pack.schema.json",
             Self::Report => "report.schema.json",
         }
     }
@@ -49,13 +52,14 @@ impl SchemaName {
             Self::Waivers => "waivers file",
             Self::Class => "taxonomy file",
             Self::Provider => "provider profile",
+            Self::Pack => "pack file",
             Self::Report => "report",
         }
     }
 
     /// The compiled schema; compiled when it is first asked for.
     pub(super) fn validator(self) -> Result<&'static jsonschema::Validator, &'static String> {
-        static COMPILED: [OnceLock<Result<jsonschema::Validator, String>>; 6] = [const { OnceLock::new() }; 6];
+        static COMPILED: [OnceLock<Result<jsonschema::Validator, String>>; 7] = [const { OnceLock::new() }; 7];
         static NONE: OnceLock<Result<jsonschema::Validator, String>> = OnceLock::new();
         let cell = COMPILED.get(self as usize).unwrap_or(&NONE);
         let compiled = cell.get_or_init(|| {
