@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::declare::Declarations;
 use crate::facts::{Environment, FactBase, is_elsewhere};
-use crate::finding::{Finding, findings};
+use crate::finding::{Finding, findings, waived};
 use crate::graph;
 use crate::judge::{self, Judge, Policies};
 use crate::load::{self, Document, Limits, Value};
@@ -287,7 +287,7 @@ fn judged(
     if !problems.iter().any(|p| p.code.starts_with("graph/")) {
         problems.extend(idle);
     }
-    let (verdicts, more) = judge.verdicts(&propagation);
+    let (verdicts, more) = judge.verdicts(&propagation, |verdicts| waived(&judge, &propagation, verdicts, options.waivers));
     problems.extend(more);
     let rules = library.rules.iter().filter(|r| r.enabled).count();
     let checked = checked(&graph, library, &environment, rules);
@@ -296,11 +296,6 @@ fn judged(
     notices.extend(packs_without_role(project, library));
     notices.extend(idle_wildcards);
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
-    notices.extend(found.unused_waivers.into_iter().map(|place| {
-        let problem = Problem::new("finding/unused-waiver", "this waiver covers no finding");
-        Problem { places: vec![place], ..problem }
-            .help("remove it, or see that it names rule, workflow, flow or node, and datum as the finding does")
-    }));
     Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
 }
 

@@ -21,6 +21,8 @@ const SEVERITY: usize = 7;
 Examples:
   flowgate rules --pack hipaa
   flowgate rules --severity error --format json
+  flowgate rules --citation 164.312 --subject node
+  flowgate rules --format markdown > rules.md
   flowgate rules --packs compliance/packs")]
 pub(super) struct Rules {
     /// Only rules of this pack [repeatable]
@@ -29,6 +31,12 @@ pub(super) struct Rules {
     /// Only rules from here up
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Note)]
     severity: Level,
+    /// Only rules about this: flow, node, workflow … [repeatable]
+    #[arg(long = "subject", value_name = "WORD", value_parser = clap::builder::PossibleValuesParser::new(Policy::SUBJECTS))]
+    subjects: Vec<String>,
+    /// Only rules whose citation names this section, or one below it
+    #[arg(long, value_name = "TEXT")]
+    citation: Option<String>,
     #[command(flatten)]
     source: PackSource,
     /// Form of the list
@@ -41,6 +49,7 @@ pub(super) struct Rules {
 enum Format {
     Human,
     Json,
+    Markdown,
 }
 
 impl Rules {
@@ -54,15 +63,59 @@ impl Rules {
         // Several policies of one id are one row: they differ in what they match, not in what they say.
         let mut seen = BTreeSet::new();
         let wanted = |p: &&Policy| {
-            p.severity >= threshold && (self.packs.is_empty() || self.packs.iter().any(|pack| p.rule.split('/').next() == Some(pack)))
+            p.severity >= threshold
+                && (self.subjects.is_empty() || self.subjects.iter().any(|s| s == p.subject()))
+                && self.citation.as_ref().is_none_or(|words| p.cites(words))
+                && (self.packs.is_empty() || self.packs.iter().any(|pack| p.rule.split('/').next() == Some(pack)))
         };
-        let rows: Vec<&Policy> = shelf.policies().filter(wanted).filter(|p| seen.insert(p.id.clone())).collect();
+        let wanted: Vec<&Policy> = shelf.policies().filter(wanted).collect();
+        let rows: Vec<&Policy> = wanted.iter().copied().filter(|p| seen.insert(p.id.clone())).collect();
         console.print(&match self.format {
             Format::Human => table(&rows, console),
             Format::Json => json(&rows),
+            Format::Markdown => markdown(&wanted, &shelf),
         })?;
+        if rows.is_empty() && shelf.problems.is_empty() {
+            console.tell("no rule is left by these filters");
+        }
         Ok(console.refuse(&shelf.problems))
     }
+}
+
+/// One table per pack with one row per rule: the strongest severity and the first stage of its policies.
+fn markdown(policies: &[&Policy], shelf: &Shelf) -> String {
+    let cell = |text: &str| text::printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).replace('|', "\\|");
+    let by_pack = policies.chunk_by(|a, b| a.rule.split('/').next() == b.rule.split('/').next());
+    let rules = policies.chunk_by(|a, b| a.rule == b.rule).count();
+    let mut page = format!("# Rules\n\n{rules} rules. Written by `flowgate rules --format markdown`; severity is the strongest, stage the first of a rule's policies.\n");
+    for pack in by_pack {
+        let name = pack.first().and_then(|p| p.rule.split('/').next()).unwrap_or_default();
+        let count = pack.chunk_by(|a, b| a.rule == b.rule).count();
+        page += &format!("\n## {} ({count})\n\n| rule | severity | asked from | judges | what it says | citation |\n|---|---|---|---|---|---|\n", cell(name));
+        for rule in pack.chunk_by(|a, b| a.rule == b.rule) {
+            let Some(first) = rule.first() else { continue };
+            let severity = rule.iter().map(|p| p.severity).max().unwrap_or(first.severity);
+            let stage = rule.iter().map(|p| p.stage).min().unwrap_or_default();
+            let listed = |word: fn(&Policy) -> String| {
+                let mut words: Vec<String> = rule.iter().map(|p| word(p)).collect();
+                words.sort();
+                words.dedup();
+                words
+            };
+            let readme = shelf.library.rules.iter().find(|r| r.id == first.rule).and_then(|r| r.readme.as_deref());
+            let sentence = super::explain::first_sentence(readme);
+            page += &format!(
+                "| `{}` | {} | {} | {} | {} | {} |\n",
+                cell(&first.rule),
+                severity.word(),
+                stage.word(),
+                cell(&listed(|p| p.subject().to_owned()).join(", ")),
+                cell(if sentence.is_empty() { &first.title } else { &sentence }),
+                cell(&listed(|p| p.citation.clone()).join("; ")),
+            );
+        }
+    }
+    page
 }
 
 fn known(pack: &str, shelf: &Shelf) -> Result<(), Problem> {
@@ -122,6 +175,8 @@ fn json(rows: &[&Policy]) -> String {
                 "rule": p.rule,
                 "pack": p.rule.split('/').next(),
                 "severity": p.severity.word(),
+                "subject": p.subject(),
+                "stage": p.stage.word(),
                 "title": p.title,
                 "citation": p.citation,
                 "message": p.message.text,

@@ -19,7 +19,8 @@ Exit codes: 0 all pass, 1 some fail, 2 a folder or a fixture cannot be read.
 Examples:
   flowgate test policies/packs
   flowgate test compliance/packs/acme
-  flowgate test policies/packs/hipaa --filter near-miss")]
+  flowgate test policies/packs/hipaa --filter near-miss
+  flowgate test policies/packs/hipaa --mutants")]
 pub(super) struct Test {
     /// A rule folder, a pack, or a folder of packs
     #[arg(required = true, value_name = "DIR")]
@@ -27,6 +28,9 @@ pub(super) struct Test {
     /// Only cases whose name contains this
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Leave out every condition of every rule, one at a time, and list those no fixture needs
+    #[arg(long)]
+    mutants: bool,
 }
 
 impl Test {
@@ -51,6 +55,9 @@ impl Test {
                     .help("a rule folder holds fixtures in `fail/` and `pass/`"),
             });
         }
+        if self.mutants {
+            return Self::mutate(console, &cases, &problems);
+        }
         let progress = Progress::start(console, format!("running {} cases", cases.len()));
         // On the judge's own threads, which have room for deep policies; its calls then stay on the same thread.
         let results: Vec<_> = judge::with_room(|| cases.par_iter().map(rulebook::run).collect())?;
@@ -71,5 +78,28 @@ impl Test {
         console.print(&printed)?;
         let exit = if failed > 0 { Exit::Findings } else { Exit::Clean };
         Ok(exit.max(console.refuse(&problems)))
+    }
+
+    /// Prints the pieces of rules that no fixture needs.
+    fn mutate(console: &Console, cases: &[rulebook::Case], problems: &[Problem]) -> Done {
+        let rules: Vec<&[rulebook::Case]> = cases.chunk_by(|a, b| a.rule == b.rule).collect();
+        let progress = Progress::start(console, format!("mutating {} rules", rules.len()));
+        let results: Vec<_> = judge::with_room(|| rules.par_iter().map(|rule| rulebook::survivors(rule)).collect())?;
+        drop(progress);
+        let (mut printed, mut made, mut left) = (String::new(), 0, 0);
+        for (rule, result) in rules.iter().zip(results) {
+            let (mutants, survivors) = result?;
+            made += mutants;
+            left += survivors.len();
+            let name = rule.first().map(|case| case.rule.as_str()).unwrap_or_default();
+            let lines = survivors.iter().map(|m| format!("{}/rule.cedar:{}: no fixture needs `{}`\n", text::printable(name), m.line, text::printable(&m.what)));
+            printed.extend(lines);
+        }
+        if !console.quiet() || left > 0 {
+            printed += &format!("{made} mutants, {left} survived\n");
+        }
+        console.print(&printed)?;
+        let exit = if left > 0 { Exit::Findings } else { Exit::Clean };
+        Ok(exit.max(console.refuse(problems)))
     }
 }

@@ -76,7 +76,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
             .collect();
         let (path, hops) = first.datum.map(|(item, variant)| self.path(&first.subject, item, variant)).unwrap_or_default();
         let primary = self.primary(&first, &data);
-        let related = self.related(&first, &hops, &primary);
+        let mut related = self.related(&first, &hops, &primary);
+        related.extend(group.iter().filter_map(|v| v.also_at.clone()));
         let mut undeclared: Vec<UndeclaredFact> = group.iter().flat_map(|v| self.undeclared(&v.kind)).collect();
         undeclared.sort();
         undeclared.dedup();

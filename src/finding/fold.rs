@@ -51,12 +51,13 @@ fn key(finding: &Finding) -> Key {
 fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let yields_to = |finding: &Finding| {
         let policy = judge.policies.table.iter().map(|(_, p)| p).find(|p| p.id == finding.rule && p.span == finding.policy.place.span)?;
-        policy.yields_to.clone()
+        (!policy.yields_to.is_empty()).then(|| policy.yields_to.clone())
     };
     let headline = |finding: &Finding| -> Option<usize> {
         let wanted = yields_to(finding)?;
         findings.iter().position(|other| {
-            let named = other.rule == wanted || other.rule.strip_prefix(&wanted).is_some_and(|rest| rest.starts_with('.'));
+            let is = |w: &String| other.rule == *w || other.rule.strip_prefix(w.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            let named = wanted.iter().any(is);
             // A headline must speak about the same data, or a datum would lose its only finding.
             let same = key(other).0 == key(finding).0 && (other.subject == finding.subject || fills(&other.subject, &finding.subject));
             let contract = other.contract == finding.contract || finding.contract.is_none();
@@ -68,7 +69,7 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
                 && data
                 && other.undeclared.is_empty()
                 && other.severity >= finding.severity
-                && yields_to(other).is_none_or(|w| w != finding.rule)
+                && yields_to(other).is_none_or(|w| !w.contains(&finding.rule))
         })
     };
     let headlines: Vec<Option<usize>> = findings.iter().map(headline).collect();

@@ -12,6 +12,7 @@ use crate::problem::Place;
 use crate::propagate::Propagation;
 
 pub use self::build::fingerprint;
+pub use self::waivers::waived;
 
 /// A verdict made readable.
 #[derive(Clone, Debug)]
@@ -150,8 +151,6 @@ pub struct Findings {
     pub open: Vec<Finding>,
     /// Those a waiver covers.
     pub waived: Vec<Finding>,
-    /// Valid waivers that cover nothing.
-    pub unused_waivers: Vec<Place>,
 }
 
 /// Makes findings of verdicts.
@@ -162,7 +161,8 @@ pub fn findings<'g, 'd>(
     verdicts: Vec<Verdict<'d>>,
     honour_waivers: bool,
 ) -> Findings {
-    let (open, waived, unused_waivers) = waivers::split(judge, propagation, verdicts, honour_waivers);
+    let (mut open, waived, unused) = waivers::split(judge, propagation, verdicts, honour_waivers);
+    open.extend(judge.unused_waivers(propagation, &unused));
     let changes = severity_changes(judge);
     let mut open = build::build(judge, propagation, open);
     for finding in &mut open {
@@ -182,7 +182,7 @@ pub fn findings<'g, 'd>(
         }
     }
     sort(&mut covered);
-    Findings { open, waived: covered, unused_waivers }
+    Findings { open, waived: covered }
 }
 
 /// Most important first: by severity, broken rules before missing facts, data that cross flows before what nodes and papers lack; then by place,

@@ -4,7 +4,6 @@ use crate::declare::Declared;
 use crate::graph::FlowGraph;
 use crate::judge::{Judge, Subject, Verdict, VerdictKind};
 use crate::load::Value;
-use crate::problem::Place;
 use crate::propagate::Propagation;
 
 use super::WaiverNames;
@@ -12,8 +11,26 @@ use super::WaiverNames;
 /// The surface a waiver speaks of when it names none.
 const DEFAULT_SURFACE: &str = "body";
 
-/// Verdicts, with those each valid waiver covers set apart.
-type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>, Vec<Place>);
+/// Verdicts, with those each valid waiver covers set apart, and the places in the file of valid waivers that cover none.
+type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>, Vec<usize>);
+
+/// Which verdicts a valid waiver covers.
+#[must_use]
+pub fn waived<'d>(judge: &Judge<'_, '_, 'd>, propagation: &Propagation<'_, 'd>, verdicts: &[Verdict<'d>], honour: bool) -> Vec<bool> {
+    let valid = if honour { valid(judge, verdicts) } else { Vec::new() };
+    let covered = |verdict: &Verdict<'d>| valid.iter().any(|(_, w)| covers(judge, judge.base.graph, propagation, *w, verdict));
+    verdicts.iter().map(covered).collect()
+}
+
+/// Waivers that no verdict is about, with their places in the file.
+fn valid<'d>(judge: &Judge<'_, '_, 'd>, verdicts: &[Verdict<'d>]) -> Vec<(usize, Declared<'d>)> {
+    let Some(document) = judge.base.graph.declarations.waivers else { return Vec::new() };
+    let refused = |value: &Value<'d>| {
+        verdicts.iter().any(|v| matches!(&v.subject, Subject::Declared { noun: "waiver", declared, .. } if declared.value.span() == value.span()))
+    };
+    let items = document.root().get("waivers").into_iter().flat_map(Value::items).enumerate();
+    items.filter(|(_, value)| !refused(value)).map(|(n, value)| (n, Declared { document, value })).collect()
+}
 
 pub(super) fn split<'d>(
     judge: &Judge<'_, '_, 'd>,
@@ -22,28 +39,19 @@ pub(super) fn split<'d>(
     honour: bool,
 ) -> Split<'d> {
     let graph = judge.base.graph;
-    let Some(document) = graph.declarations.waivers.filter(|_| honour) else { return (verdicts, Vec::new(), Vec::new()) };
-    let items: Vec<Value<'d>> = document.root().get("waivers").into_iter().flat_map(Value::items).collect();
-    let refused: Vec<usize> = verdicts
-        .iter()
-        .filter_map(|v| match &v.subject {
-            Subject::Declared { noun: "waiver", declared, .. } => items.iter().position(|i| i.span() == declared.value.span()),
-            _ => None,
-        })
-        .collect();
+    if !honour {
+        return (verdicts, Vec::new(), Vec::new());
+    }
+    let valid = valid(judge, &verdicts);
+    let mut covered: Vec<(WaiverNames, Vec<Verdict<'d>>)> = valid.iter().map(|(_, w)| (names(*w), Vec::new())).collect();
     let mut open = Vec::new();
-    let mut covered: Vec<(WaiverNames, Vec<Verdict<'d>>)> = Vec::new();
-    let valid: Vec<Declared<'d>> =
-        items.iter().enumerate().filter(|(n, _)| !refused.contains(n)).map(|(_, value)| Declared { document, value: *value }).collect();
-    covered.extend(valid.iter().map(|w| (names(*w), Vec::new())));
     for verdict in verdicts {
-        match valid.iter().position(|w| covers(judge, graph, propagation, *w, &verdict)).and_then(|n| covered.get_mut(n)) {
+        match valid.iter().position(|(_, w)| covers(judge, graph, propagation, *w, &verdict)).and_then(|n| covered.get_mut(n)) {
             Some((_, list)) => list.push(verdict),
             None => open.push(verdict),
         }
     }
-    let unused = valid.iter().zip(&covered).filter(|(_, (_, list))| list.is_empty());
-    let unused = unused.map(|(w, _)| Place::new(w.document.file(), w.value.span(), "covers no finding")).collect();
+    let unused = valid.iter().zip(&covered).filter(|(_, (_, list))| list.is_empty()).map(|((n, _), _)| *n).collect();
     covered.retain(|(_, list)| !list.is_empty());
     (open, covered, unused)
 }

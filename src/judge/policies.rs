@@ -64,8 +64,8 @@ pub struct Policy {
     pub waivable: bool,
     /// Asked from this stage on.
     pub stage: Stage,
-    /// The rule whose finding at the same place is the headline.
-    pub yields_to: Option<String>,
+    /// Rules whose finding at the same place is the headline.
+    pub yields_to: Vec<String>,
     /// It reads `context.contract`, so it is asked for each.
     pub reads_contract: bool,
     /// Classes and labels it names.
@@ -77,6 +77,45 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What it judges, in the words of `Policy::SUBJECTS`.
+    #[must_use]
+    pub fn subject(&self) -> &'static str {
+        let action = self.scope.actions.as_ref().and_then(|a| a.first()).map(String::as_str);
+        match (action, self.scope.resource.entity.as_deref()) {
+            (Some("receive"), _) => "flow",
+            (Some("operate"), _) => "node",
+            (Some("ship"), _) => "workflow",
+            (_, Some("Project")) => "project",
+            (_, Some("Agreement")) => "agreement",
+            (_, Some("Evidence")) => "evidence",
+            (_, Some("Attestation")) => "decision",
+            (_, Some("Waiver")) => "waiver",
+            (_, Some("ProviderFact")) => "provider-fact",
+            (_, Some("Verdict")) => "verdict",
+            _ => "any",
+        }
+    }
+
+    /// Everything a rule can be about.
+    pub const SUBJECTS: [&'static str; 10] =
+        ["flow", "node", "workflow", "project", "agreement", "evidence", "decision", "waiver", "provider-fact", "verdict"];
+
+    /// The citation names this paragraph, section or function, or one below it: `164.312` is in `45 CFR 164.312(b)` and not in `164.3120`.
+    #[must_use]
+    pub fn cites(&self, words: &str) -> bool {
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let (citation, words) = (plain(&self.citation), plain(words));
+        let part_of_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !words.is_empty()
+            && citation.match_indices(&words).any(|(at, found)| {
+                let before = citation.get(..at).and_then(|t| t.chars().next_back());
+                let after = citation.get(at + found.len()..).and_then(|t| t.chars().next());
+                !(part_of_word(before) && part_of_word(words.chars().next()))
+                    && before != Some('.')
+                    && !(part_of_word(after) && part_of_word(words.chars().next_back()))
+            })
+    }
+
     /// The atoms that made the policy fire, each with its line.
     pub(super) fn explain(&self, request: &Request, entities: &Entities) -> Vec<Reason> {
         let mut reasons = self.clauses.explain(request, entities);
@@ -369,7 +408,7 @@ impl Loader<'_> {
             absence_is_violation: policy.annotation("absent") == Some("violation"),
             waivable: policy.annotation("waivable") != Some("false"),
             stage: Stage::Draft,
-            yields_to: policy.annotation("yields_to").map(str::to_owned),
+            yields_to: policy.annotation("yields_to").into_iter().flat_map(|list| list.split(',')).map(|rule| rule.trim().to_owned()).collect(),
             reads_contract: clauses.attributes.contains("contract"),
             mentions: clauses.mentions.clone(),
             cedar: policy.clone(),

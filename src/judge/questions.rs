@@ -33,7 +33,7 @@ pub(super) struct Asked<'d> {
     pub(super) also_at: Option<crate::problem::Place>,
 }
 
-/// A missing fact or permit, with the rules that met it.
+/// A broken rule, missing fact or missing permit, with the rules that met it.
 pub(super) struct Gap<'d> {
     pub(super) kind: &'static str,
     pub(super) missing: Option<Missing<'d>>,
@@ -45,9 +45,11 @@ pub(super) struct Gap<'d> {
 }
 
 impl<'d> Gap<'d> {
+    pub(super) const UNPERMITTED: &'static str = "unpermitted";
+
     pub(super) fn unpermitted(asked: &Asked<'d>) -> Self {
         Self {
-            kind: "unpermitted",
+            kind: Self::UNPERMITTED,
             missing: None,
             subject: asked.subject.clone(),
             workflow: asked.workflow,
@@ -334,15 +336,20 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
                 self.rely(row, "evidence", id, declared, workflow);
             }
         }
-        self.waivers();
+        self.waivers(None);
     }
 
-    fn waivers(&mut self) {
+    /// All waivers, or those at some places of the file, which cover nothing.
+    pub(super) fn waivers(&mut self, unused: Option<&[usize]>) {
         let Some(document) = self.judge.base.graph.declarations.waivers else { return };
-        for (n, value) in document.root().get("waivers").into_iter().flat_map(Value::items).enumerate() {
+        let waivers = document.root().get("waivers").into_iter().flat_map(Value::items).enumerate();
+        for (n, value) in waivers.filter(|(n, _)| unused.is_none_or(|unused| unused.contains(n))) {
             let rule = value.get("rule").and_then(Value::as_str).unwrap_or_default();
             let takes_none = self.judge.policies.table.iter().any(|(_, p)| (p.rule == rule || p.id == rule) && !p.waivable);
-            let known = Facts::from([("waivable".to_owned(), FactValue::Bool(!takes_none))]);
+            let known = Facts::from([
+                ("waivable".to_owned(), FactValue::Bool(!takes_none)),
+                ("unused".to_owned(), FactValue::Bool(unused.is_some())),
+            ]);
             let declared = Declared { document, value };
             let row = self.judge.base.declared("Waiver", declared, &known);
             self.rely(row, "waiver", &format!("{:04}: {rule}", n + 1), declared, None);

@@ -12,9 +12,14 @@ use crate::problem::Problem;
 use crate::propagate::{ItemId, Propagation, Variant};
 
 impl<'g, 'd> Judge<'_, 'g, 'd> {
-    /// Judges every flow, node, workflow and thing relied on. Verdicts come in no particular order.
+    /// Judges every flow, node, workflow and thing relied on, and then what that says of each workflow. `waived` tells which verdicts a valid waiver
+    /// covers. Verdicts come in no particular order.
     #[must_use]
-    pub fn verdicts(&self, propagation: &Propagation<'g, 'd>) -> (Vec<Verdict<'d>>, Vec<Problem>) {
+    pub fn verdicts(
+        &self,
+        propagation: &Propagation<'g, 'd>,
+        waived: impl FnOnce(&[Verdict<'d>]) -> Vec<bool>,
+    ) -> (Vec<Verdict<'d>>, Vec<Problem>) {
         let mut asking = Asking::new(self, propagation);
         asking.flows(propagation);
         asking.nodes(propagation);
@@ -30,8 +35,49 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             }
             verdicts.extend(answer.fired.iter().map(|fired| self.verdict(asked, fired, Some(propagation))));
         }
-        self.about_verdicts(propagation, &mut verdicts, gaps, &mut problems);
+        if Asking::new(self, propagation).asker.concerns("rely", "Project", "Verdict", false) {
+            let waived = waived(&verdicts);
+            gaps.extend(self.broken(&verdicts, &waived));
+            gaps.extend(self.take_undeclared(&mut verdicts));
+        }
+        self.about_verdicts(propagation, &mut verdicts, &gaps, &mut problems);
         (verdicts, problems)
+    }
+
+    /// Puts waivers that cover nothing, by their places in the file, to the rules about waivers.
+    #[must_use]
+    pub fn unused_waivers(&self, propagation: &Propagation<'g, 'd>, unused: &[usize]) -> Vec<Verdict<'d>> {
+        if unused.is_empty() {
+            return Vec::new();
+        }
+        let mut asking = Asking::new(self, propagation);
+        asking.waivers(Some(unused));
+        // Whatever could not be decided about them was a problem when all were asked.
+        let (asked, answers, _) = asking.ask();
+        let fired = asked.iter().zip(asked.iter().filter_map(|a| answers.get(a.question.0 as usize)));
+        fired.flat_map(|(asked, answer)| answer.fired.iter().map(|f| self.verdict(asked, f, None))).collect()
+    }
+
+    /// The rules broken in each workflow that no waiver covers.
+    fn broken(&self, verdicts: &[Verdict<'d>], waived: &[bool]) -> Vec<Gap<'d>> {
+        let mut broken: BTreeMap<(WorkflowId, &str), Severity> = BTreeMap::new();
+        for (verdict, waived) in verdicts.iter().zip(waived) {
+            if let (VerdictKind::Violation, Some(workflow), false) = (&verdict.kind, verdict.workflow, waived) {
+                let policy = &self.policies.table[verdict.policy];
+                let severity = broken.entry((workflow, &policy.rule)).or_insert(policy.severity);
+                *severity = policy.severity.max(*severity);
+            }
+        }
+        let gap = |((workflow, rule), severity): ((WorkflowId, &str), Severity)| Gap {
+            kind: "open",
+            missing: None,
+            subject: Subject::Workflow(workflow),
+            workflow: Some(workflow),
+            datum: None,
+            severity,
+            rules: vec![rule.to_owned()],
+        };
+        broken.into_iter().map(gap).collect()
     }
 
     fn verdict(&self, asked: &Asked<'d>, fired: &Fired, propagation: Option<&Propagation<'g, 'd>>) -> Verdict<'d> {
@@ -131,19 +177,17 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         found.is_some_and(|attributes| attributes.iter().any(|a| a.name == fact && a.absence_is_answer))
     }
 
-    /// Verdicts about verdicts: missing facts and missing permits are themselves put to the rules that look at them, once per fact and thing.
+    /// Verdicts about verdicts: broken rules, missing facts and missing permits are themselves put to the rules that look at them, once per rule and
+    /// workflow, or fact and thing.
     /// Where no rule looks at missing facts, each verdict keeps its own rule's name.
     fn about_verdicts(
         &self,
         propagation: &Propagation<'g, 'd>,
         verdicts: &mut Vec<Verdict<'d>>,
-        mut gaps: Vec<Gap<'d>>,
+        gaps: &[Gap<'d>],
         problems: &mut Vec<Problem>,
     ) {
         let mut asking = Asking::new(self, propagation);
-        if asking.asker.concerns("rely", "Project", "Verdict", false) {
-            gaps.extend(self.take_undeclared(verdicts));
-        }
         for (n, gap) in gaps.iter().enumerate() {
             asking.gap(n, gap);
         }
@@ -155,11 +199,14 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             let fired = answer.map(|a| a.fired.as_slice()).unwrap_or_default();
             for fired in fired {
                 let mut verdict = self.verdict(asked, fired, None);
-                verdict.kind = gap.missing.clone().map_or(VerdictKind::Violation, |m| VerdictKind::Undeclared(vec![m]));
-                verdict.needed_by.clone_from(&gap.rules);
+                verdict.kind = VerdictKind::Violation;
+                if let Some(missing) = &gap.missing {
+                    verdict.kind = VerdictKind::Undeclared(vec![missing.clone()]);
+                    verdict.needed_by.clone_from(&gap.rules);
+                }
                 verdicts.push(verdict);
             }
-            if gap.missing.is_none() && fired.is_empty() {
+            if gap.kind == Gap::UNPERMITTED && fired.is_empty() {
                 problems.push(
                     Problem::new("judge/unpermitted", "a request is denied and no rule says why")
                         .help("a project that replaces the base permit needs the `core` pack, which reports what nothing permits"),

@@ -100,6 +100,13 @@ impl PackFiles {
         self.files.get(path).cloned()
     }
 
+    /// Puts another text in the place of a file's.
+    pub(super) fn replace(&mut self, path: &str, text: &str) {
+        if let Some(file) = self.files.get_mut(path) {
+            *file = Arc::new(SourceFile { name: file.name.clone(), text: text.to_owned() });
+        }
+    }
+
     /// All files in order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<SourceFile>)> {
         self.files.iter().map(|(p, f)| (p.as_str(), f))

@@ -33,6 +33,8 @@ pub struct Selection {
     pub listed_only: bool,
     /// A `policies/` folder to read instead of what the binary embeds.
     pub policies: Option<PathBuf>,
+    /// Another text in the place of one rule's, by its id: for mutants.
+    pub replaced: Option<(String, String)>,
     /// Judge by these rules alone (labels of all enabled packs stay).
     pub only: Option<BTreeSet<String>>,
 }
@@ -94,6 +96,9 @@ impl Library {
         let mut private = BTreeSet::new();
         for folder in &selection.private {
             private.extend(files.add_private(folder, &mut problems));
+        }
+        if let Some((id, text)) = &selection.replaced {
+            files.replace(&format!("policies/packs/{id}/rule.cedar"), text);
         }
         let taxonomy = load_taxonomy(&files, &mut problems);
         let packs = load_packs(&files, selection, &private, &mut problems);

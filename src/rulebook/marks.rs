@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::judge::Severity;
 use crate::problem::SourceFile;
 
 /// A place and what is or must be found there.
@@ -12,16 +13,27 @@ pub(super) struct Mark {
     pub(super) line: usize,
     pub(super) rule: String,
     pub(super) undeclared: bool,
+    /// As found; a mark need not state it.
+    pub(super) severity: Option<Severity>,
+}
+
+impl Mark {
+    /// A mark in a file and what was found are the same thing.
+    pub(super) fn is(&self, found: &Self) -> bool {
+        let place = |m: &Self| (m.file.clone(), m.line, m.rule.clone(), m.undeclared);
+        place(self) == place(found) && (self.severity.is_none() || self.severity == found.severity)
+    }
 }
 
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.undeclared { " undeclared" } else { "" };
-        write!(f, "{}:{}: {}{verdict}", self.file, self.line, self.rule)
+        let severity = self.severity.map(|s| format!(" {}", s.word())).unwrap_or_default();
+        write!(f, "{}:{}: {}{verdict}{severity}", self.file, self.line, self.rule)
     }
 }
 
-/// The marks of a file: `# expect: rule[.code] [undeclared], …` at the end of a line.
+/// The marks of a file: `# expect: rule[.code] [undeclared] [error|warning|note], …` at the end of a line.
 pub(super) fn marks(file: &SourceFile) -> BTreeSet<Mark> {
     let mut marks = BTreeSet::new();
     for (n, line) in file.text.lines().enumerate() {
@@ -29,8 +41,10 @@ pub(super) fn marks(file: &SourceFile) -> BTreeSet<Mark> {
         for entry in list.split(',') {
             let mut words = entry.split_whitespace();
             if let Some(rule) = words.next() {
-                let undeclared = words.next() == Some("undeclared");
-                marks.insert(Mark { file: file.name.clone(), line: n + 1, rule: rule.to_owned(), undeclared });
+                let words: Vec<&str> = words.collect();
+                let undeclared = words.contains(&"undeclared");
+                let severity = words.iter().find_map(|w| Severity::of(w));
+                marks.insert(Mark { file: file.name.clone(), line: n + 1, rule: rule.to_owned(), undeclared, severity });
             }
         }
     }

@@ -2,6 +2,7 @@
 //! Used by the project's own tests and by `flowgate test`, for our packs and private ones alike.
 
 mod marks;
+mod mutants;
 mod page;
 mod run;
 mod scaffold;
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use crate::problem::Problem;
 
-pub use self::run::run;
+pub use self::mutants::Mutant;
+pub use self::run::{run, survivors};
 pub use self::scaffold::scaffold;
 
 /// One thing to try.

@@ -5,12 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::{Date, date};
+use rayon::prelude::*;
 
 use super::marks::{Mark, directive, marks};
+use super::mutants::{Mutant, mutants};
 use super::{Case, CaseKind, page};
 use crate::check::{Options, Project, Report, check};
 use crate::load::{Document, Limits};
 use crate::packs::Selection;
+use crate::problem::Problem;
 
 /// The date fixtures are judged on unless they say otherwise.
 const DEFAULT_DATE: Date = date(2026, 7, 1);
@@ -20,20 +23,46 @@ const DEFAULT_DATE: Date = date(2026, 7, 1);
 /// # Errors
 /// Lines that say what differs.
 pub fn run(case: &Case) -> Result<(), Vec<String>> {
+    run_with(case, None)
+}
+
+/// Pieces of a rule that no fixture of it needs: the mutants without them that every case passes.
+///
+/// # Errors
+/// The rule cannot be read.
+pub fn survivors(rule: &[Case]) -> Result<(usize, Vec<Mutant>), Problem> {
+    let Some(first) = rule.first() else { return Ok((0, Vec::new())) };
+    let file = first.folder.join("rule.cedar");
+    let text = fs::read_to_string(&file).map_err(|e| {
+        Problem::new("rulebook/unreadable", format!("cannot read `{}`: {e}", file.display())).help("a rule folder holds `rule.cedar`")
+    })?;
+    let mutants = mutants(&text);
+    let made = mutants.len();
+    let unnoticed = |mutant: &Mutant| {
+        let mut fixtures = rule.iter().filter(|case| case.kind != CaseKind::Shape);
+        fixtures.all(|case| run_with(case, Some(&mutant.text)).is_ok())
+    };
+    Ok((made, mutants.into_par_iter().filter(unnoticed).collect()))
+}
+
+/// Runs a case with another text in the place of its rule's.
+fn run_with(case: &Case, text: Option<&str>) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     match &case.kind {
         CaseKind::Shape => page::check(&case.folder, &case.rule, &mut faults),
-        CaseKind::Fail(fixture) => fixture_faults(case, fixture, true, &mut faults),
-        CaseKind::Pass(fixture) => fixture_faults(case, fixture, false, &mut faults),
+        CaseKind::Fail(fixture) => fixture_faults(case, fixture, true, text, &mut faults),
+        CaseKind::Pass(fixture) => fixture_faults(case, fixture, false, text, &mut faults),
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
-fn fixture_faults(case: &Case, fixture: &Path, must_fail: bool, faults: &mut Vec<String>) {
+fn fixture_faults(case: &Case, fixture: &Path, must_fail: bool, text: Option<&str>, faults: &mut Vec<String>) {
     let project = read(case, fixture);
     let texts = || project.file.iter().chain(&project.workflows).chain(&project.waivers).map(Document::file);
     let expected: BTreeSet<Mark> = texts().flat_map(|file| marks(file)).collect();
-    let report = check(&project, &options(case, &project));
+    let mut options = options(case, &project);
+    options.selection.replaced = text.map(|text| (case.rule.clone(), text.to_owned()));
+    let report = check(&project, &options);
     for problem in &report.problems {
         let place = problem.places.first().map(|p| format!("{}:{}: ", p.file.name, p.file.line_column(p.span.start).0)).unwrap_or_default();
         let help = problem.help.as_deref().unwrap_or_default();
@@ -46,8 +75,8 @@ fn fixture_faults(case: &Case, fixture: &Path, must_fail: bool, faults: &mut Vec
         faults.push("a fixture that passes has marks".to_owned());
     }
     let found = found(case, &report);
-    faults.extend(expected.difference(&found).map(|mark| format!("not found: {mark}")));
-    for mark in found.difference(&expected) {
+    faults.extend(expected.iter().filter(|mark| !found.iter().any(|f| mark.is(f))).map(|mark| format!("not found: {mark}")));
+    for mark in found.iter().filter(|found| !expected.iter().any(|mark| mark.is(found))) {
         let why =
             report.findings.iter().find(|f| f.rule == mark.rule && line(f) == mark.line).map(|f| f.message.clone()).unwrap_or_default();
         faults.push(format!("found but not expected: {mark} ({why})"));
@@ -62,6 +91,7 @@ fn found(case: &Case, report: &Report) -> BTreeSet<Mark> {
         line: line(f),
         rule: f.rule.clone(),
         undeclared: !f.undeclared.is_empty() && f.needed_by.is_empty(),
+        severity: Some(f.severity),
     })
     .collect()
 }

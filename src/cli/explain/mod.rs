@@ -3,6 +3,8 @@
 mod pages;
 mod provider;
 
+pub(super) use self::pages::first_sentence;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::console::Console;
@@ -22,10 +24,11 @@ Examples:
   flowgate explain PACK/RULE                 a rule
   flowgate explain CLASS LABEL               a class and a label
   flowgate explain VENDOR/SERVICE            dated facts about a service
-  flowgate explain PACK                      a pack")]
+  flowgate explain PACK                      a pack
+  flowgate explain 164.312                   every rule under a citation")]
 pub(super) struct Explain {
-    /// A rule, class, label, step type, provider or pack; left out, all of
-    /// them are listed
+    /// A rule, class, label, step type, provider, pack or citation; left out,
+    /// everything that has a page is listed
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
@@ -43,14 +46,31 @@ impl Explain {
         }
         for name in &self.names {
             let found = pages::of(name, &shelf, console)?;
-            if found.is_empty() {
+            let cited = if found.is_empty() { citing(name, &shelf, console) } else { None };
+            if found.is_empty() && cited.is_none() {
                 problems.push(unknown(name, &shelf));
             }
-            pages.extend(found);
+            pages.extend(found.into_iter().chain(cited));
         }
         console.print(&pages.join("\n"))?;
         Ok(console.refuse(&problems))
     }
+}
+
+/// The rules under a citation. A single letter or digit names nothing.
+fn citing(words: &str, shelf: &Shelf, console: &Console) -> Option<String> {
+    const SHORTEST: usize = 3;
+    let mut rules: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for policy in shelf.policies().filter(|p| words.len() >= SHORTEST && p.cites(words)) {
+        let told = rules.entry(&policy.id).or_default();
+        let line = format!("{} ({}; {})", policy.title, policy.severity.word(), policy.citation);
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    let rows: Vec<(&str, String)> = rules.into_iter().flat_map(|(id, lines)| lines.into_iter().map(move |line| (id, line))).collect();
+    let heading = format!("{} rules cite {}", rows.len(), text::printable(words));
+    (!rows.is_empty()).then(|| format!("{}\n{}", console.bold(&heading), text::entries(rows, 2, console.wrap())))
 }
 
 fn unknown(name: &str, shelf: &Shelf) -> Problem {

@@ -3,7 +3,7 @@
 use crate::cli::console::Console;
 use crate::cli::shelf::Shelf;
 use crate::cli::text;
-use crate::judge::Policy;
+use crate::judge::{Policy, Stage};
 use crate::packs::{LabelId, LabelKind, LabelSet, Pack, RuleText, StepType};
 use crate::problem::{Problem, SourceFile};
 
@@ -29,7 +29,7 @@ pub(super) fn of(name: &str, shelf: &Shelf, console: &Console) -> Result<Vec<Str
 }
 
 /// The first sentence of a page after its heading.
-pub(super) fn first_sentence(page: Option<&SourceFile>) -> String {
+pub(in crate::cli) fn first_sentence(page: Option<&SourceFile>) -> String {
     let text = page.map(|p| p.text.as_str()).unwrap_or_default();
     let lines = text.lines().skip_while(|l| l.is_empty() || l.starts_with('#')).take_while(|l| !l.is_empty());
     let paragraph = lines.map(str::trim).collect::<Vec<_>>().join(" ");
@@ -47,8 +47,11 @@ fn rule(rule: &RuleText, asked: &str, shelf: &Shelf, console: &Console) -> Strin
         if policy.id != rule.id {
             rows.insert(0, ("id", policy.id.clone()));
         }
+        if policy.stage > Stage::Draft {
+            rows.push(("asked from", policy.stage.word().to_owned()));
+        }
         rows.push(("policy", place));
-        rows.extend(policy.yields_to.clone().map(|other| ("yields to", other)));
+        rows.extend(policy.yields_to.iter().map(|other| ("yields to", other.clone())));
         if !policy.waivable {
             rows.push(("waivers", "takes none".to_owned()));
         }
