@@ -8,10 +8,10 @@ use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
 use crate::declare::Declarations;
-use crate::facts::{Environment, FactBase, is_elsewhere};
+use crate::facts::{Environment, EvidenceOnFile, FactBase, is_elsewhere};
 use crate::finding::{Finding, findings, waived};
 use crate::graph;
-use crate::judge::{self, Judge, Policies};
+use crate::judge::{self, Judge, Policies, Severity};
 use crate::load::{self, Document, Limits, Value};
 use crate::packs::{Library, Selection};
 use crate::problem::{Problem, SourceFile, Span};
@@ -86,6 +86,23 @@ pub struct Checked {
     pub packs: Vec<String>,
     /// Rules asked.
     pub rules: usize,
+    /// Documents on file: there, dated, owned and not past review. What they say is not judged.
+    pub evidence: Vec<EvidenceOnFile>,
+    /// Severities the project changed, whether their rules found something or not.
+    pub severity_changes: Vec<SeverityChange>,
+}
+
+/// A severity the project changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeverityChange {
+    /// The rule, or one code of it.
+    pub rule: String,
+    /// The strongest severity it has by itself.
+    pub from: Severity,
+    /// What the project made of it.
+    pub to: Severity,
+    /// Why.
+    pub reason: String,
 }
 
 /// The result of a check.
@@ -174,7 +191,8 @@ impl Project {
         while let Some(value) = todo.pop() {
             for (key, inner) in value.entries() {
                 let Some(uri) = inner.as_str() else { continue };
-                let inside = !is_elsewhere(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+                let inside =
+                    !is_elsewhere(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
                 if !DOCUMENT_KEYS.contains(&key) || !inside || !root.join(uri).is_file() {
                     continue;
                 }
@@ -290,7 +308,9 @@ fn judged(
     let (verdicts, more) = judge.verdicts(&propagation, |verdicts| waived(&judge, &propagation, verdicts, options.waivers));
     problems.extend(more);
     let rules = library.rules.iter().filter(|r| r.enabled).count();
-    let checked = checked(&graph, library, &environment, rules);
+    let mut checked = checked(&graph, library, &environment, rules);
+    checked.evidence = base.evidence_on_file();
+    checked.severity_changes = severity_changes(project, &policies);
     let mut notices = notices(&graph, &propagation, options.variant_cap);
     notices.extend(few_packs(project, options, library));
     notices.extend(packs_without_role(project, library));
@@ -313,7 +333,26 @@ fn checked(graph: &graph::FlowGraph<'_>, library: &Library, environment: &Enviro
         implied_flows: graph.edges.rows().iter().filter(|e| e.implied).count(),
         packs: library.enabled_packs().map(str::to_owned).collect(),
         rules,
+        evidence: Vec::new(),
+        severity_changes: Vec::new(),
     }
+}
+
+/// The project's changes of severity that are made, of rules that are asked.
+fn severity_changes(project: &Project, policies: &Policies) -> Vec<SeverityChange> {
+    let changes = project.file.iter().filter_map(|f| f.root().get("severity"));
+    let mut made: Vec<SeverityChange> = changes
+        .flat_map(Value::entries)
+        .filter_map(|(rule, change)| {
+            let to = judge::Severity::of(change.get("level")?.as_str()?)?;
+            let of_rule = policies.table.iter().map(|(_, p)| p).filter(|p| p.rule == rule || p.id == rule);
+            let from = of_rule.map(|p| p.severity).max()?;
+            let reason = change.get("reason")?.as_str()?.to_owned();
+            (!policies.lowers_unwaivable(rule, to)).then(|| SeverityChange { rule: rule.to_owned(), from, to, reason })
+        })
+        .collect();
+    made.sort_by(|a, b| a.rule.cmp(&b.rule));
+    made
 }
 
 /// Severities a project may not lower: those of rules that take no waiver.

@@ -43,4 +43,4 @@ pub mod rulebook;
 
 pub mod cli;
 
-pub use self::check::{Checked, Options, Project, Report, check};
+pub use self::check::{Checked, Options, Project, Report, SeverityChange, check};

@@ -87,11 +87,16 @@ fn markdown(policies: &[&Policy], shelf: &Shelf) -> String {
     let cell = |text: &str| text::printable(&text.split_whitespace().collect::<Vec<_>>().join(" ")).replace('|', "\\|");
     let by_pack = policies.chunk_by(|a, b| a.rule.split('/').next() == b.rule.split('/').next());
     let rules = policies.chunk_by(|a, b| a.rule == b.rule).count();
-    let mut page = format!("# Rules\n\n{rules} rules. Written by `flowgate rules --format markdown`; severity is the strongest, stage the first of a rule's policies.\n");
+    let mut page = format!(
+        "# Rules\n\n{rules} rules. Written by `flowgate rules --format markdown`; severity is the strongest, stage the first of a rule's policies.\n"
+    );
     for pack in by_pack {
         let name = pack.first().and_then(|p| p.rule.split('/').next()).unwrap_or_default();
         let count = pack.chunk_by(|a, b| a.rule == b.rule).count();
-        page += &format!("\n## {} ({count})\n\n| rule | severity | asked from | judges | what it says | citation |\n|---|---|---|---|---|---|\n", cell(name));
+        page += &format!(
+            "\n## {} ({count})\n\n| rule | severity | asked from | judges | what it says | citation |\n|---|---|---|---|---|---|\n",
+            cell(name)
+        );
         for rule in pack.chunk_by(|a, b| a.rule == b.rule) {
             let Some(first) = rule.first() else { continue };
             let severity = rule.iter().map(|p| p.severity).max().unwrap_or(first.severity);

@@ -92,7 +92,9 @@ impl Test {
             made += mutants;
             left += survivors.len();
             let name = rule.first().map(|case| case.rule.as_str()).unwrap_or_default();
-            let lines = survivors.iter().map(|m| format!("{}/rule.cedar:{}: no fixture needs `{}`\n", text::printable(name), m.line, text::printable(&m.what)));
+            let lines = survivors
+                .iter()
+                .map(|m| format!("{}/rule.cedar:{}: no fixture needs `{}`\n", text::printable(name), m.line, text::printable(&m.what)));
             printed.extend(lines);
         }
         if !console.quiet() || left > 0 {

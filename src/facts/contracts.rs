@@ -144,10 +144,13 @@ impl<'g, 'd> FactBase<'g, 'd> {
 
     /// Clauses that the contracts of a source cannot all keep: each allows something, and nothing is allowed by all.
     pub(super) fn conflicts(&self, source: NodeId) -> FactValue {
-        let contracts: Vec<Declared<'d>> = self.contracts(source).into_iter().filter_map(|c| self.graph.agreements.get(c).copied()).collect();
+        let contracts: Vec<Declared<'d>> =
+            self.contracts(source).into_iter().filter_map(|c| self.graph.agreements.get(c).copied()).collect();
         let conflict = |clause: &&str| {
-            let allowed = contracts.iter().filter(|c| *clause != "approved_processors" || c.text("external_processing") == Some("approved_only"));
-            let mut allowed = allowed.map(|c| c.texts(clause).collect::<BTreeSet<&str>>()).filter(|a| !a.is_empty() && !a.contains(EVERYWHERE));
+            let allowed =
+                contracts.iter().filter(|c| *clause != "approved_processors" || c.text("external_processing") == Some("approved_only"));
+            let mut allowed =
+                allowed.map(|c| c.texts(clause).collect::<BTreeSet<&str>>()).filter(|a| !a.is_empty() && !a.contains(EVERYWHERE));
             let Some(first) = allowed.next() else { return false };
             allowed.fold(first, |all, one| all.intersection(&one).copied().collect()).is_empty()
         };

@@ -48,7 +48,8 @@ impl<'d> FactBase<'_, 'd> {
     fn relied_fact(&self, node: NodeId, service: &'d str, fact: &str, entry: Value<'d>) -> Option<ReliedFact<'d>> {
         let as_of = entry.get("as_of")?.as_str()?;
         let confidence = entry.get("confidence").and_then(Value::as_str).unwrap_or(OWN_WORD);
-        let checked = self.graph.declarations.project_section("providers").and_then(|p| p.get(service)?.get("checked")?.get("date")?.as_str());
+        let checked =
+            self.graph.declarations.project_section("providers").and_then(|p| p.get(service)?.get("checked")?.get("date")?.as_str());
         let known = Facts::from_iter(
             [
                 ("service", Some(FactValue::text(service))),
@@ -63,7 +64,11 @@ impl<'d> FactBase<'_, 'd> {
         let named = std::iter::successors(Some(node), |n| self.graph.nodes[*n].copy_of).last()?;
         let value = self.graph.fact(named, "service").value()?;
         let declared = Declared { document: value.document(), value };
-        let place = Place::new(entry.document().file(), entry.key_span().unwrap_or(entry.span()), format!("`{fact}`: as of {as_of}, confidence {confidence}"));
+        let place = Place::new(
+            entry.document().file(),
+            entry.key_span().unwrap_or(entry.span()),
+            format!("`{fact}`: as of {as_of}, confidence {confidence}"),
+        );
         Some(ReliedFact { service, row: self.known("ProviderFact", &known), declared, place })
     }
 }

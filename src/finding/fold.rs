@@ -4,30 +4,38 @@
 use std::collections::BTreeSet;
 
 use super::{Finding, SubjectNames};
-use crate::judge::Judge;
+use crate::judge::{Judge, Stage};
 
 /// A place: workflow, subject and contract.
 type Key = (Option<String>, SubjectNames, Option<String>);
 
 pub(super) fn fold(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let findings = fold_yielding(judge, findings);
-    fold_missing(fold_repeats(findings))
+    fold_missing(judge, fold_repeats(findings))
 }
 
-/// One missing fact in many places of a workflow is one finding: it is one decision to write down, often under `defaults`.
-fn fold_missing(findings: Vec<Finding>) -> Vec<Finding> {
+/// One missing fact in many places of a workflow is one finding: it is one decision to write down, often under `defaults`. A draft has much to write
+/// down still: all that is missing in it is one finding.
+fn fold_missing(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let workflows = judge.base.graph.workflows.rows();
+    let draft = |finding: &Finding| {
+        let own = workflows.iter().find(|w| Some(w.id) == finding.workflow.as_deref());
+        own.and_then(|w| w.document.root().get("stage")?.as_str()) == Some(Stage::Draft.word())
+    };
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings {
         let same = |head: &&mut Finding| {
             !finding.needed_by.is_empty()
                 && (&head.rule, &head.workflow, head.severity) == (&finding.rule, &finding.workflow, finding.severity)
-                && facts(head) == facts(&finding)
+                && (facts(head) == facts(&finding) || draft(&finding))
         };
         let Some(head) = kept.iter_mut().find(same) else {
             kept.push(finding);
             continue;
         };
-        let label = facts(head).first().map(|fact| format!("`{fact}` is missing here, too")).unwrap_or_default();
+        let again = facts(head).is_superset(&facts(&finding));
+        let label =
+            facts(&finding).first().map(|fact| format!("`{fact}` is missing here{}", if again { ", too" } else { "" })).unwrap_or_default();
         head.related.push(crate::problem::Place { label, ..finding.primary });
         head.undeclared.extend(finding.undeclared);
         head.undeclared.sort();
@@ -37,6 +45,15 @@ fn fold_missing(findings: Vec<Finding>) -> Vec<Finding> {
         head.needed_by.dedup();
     }
     for finding in kept.iter_mut().filter(|f| !f.needed_by.is_empty()) {
+        let several: BTreeSet<String> = facts(finding).into_iter().map(|fact| format!("`{fact}`")).collect();
+        if several.len() > 1 {
+            let names = several.into_iter().collect::<Vec<_>>().join(", ");
+            finding.message = format!("{names} are not declared, and {} rules cannot be decided without them", finding.needed_by.len());
+            finding.help =
+                "declare them, on the node or flow or under `defaults`; from the pilot on each is a finding of its own".to_owned();
+            finding.fingerprint = super::fingerprint(&[&finding.rule, finding.workflow.as_deref().unwrap_or_default(), "draft"]);
+            continue;
+        }
         // Named by the fact alone: one more place that lacks it is the same gap.
         let fact = finding.undeclared.first().map(|u| u.fact.clone()).unwrap_or_default();
         finding.fingerprint = super::fingerprint(&[&finding.rule, finding.workflow.as_deref().unwrap_or_default(), &fact]);

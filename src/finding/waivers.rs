@@ -26,7 +26,9 @@ pub fn waived<'d>(judge: &Judge<'_, '_, 'd>, propagation: &Propagation<'_, 'd>, 
 fn valid<'d>(judge: &Judge<'_, '_, 'd>, verdicts: &[Verdict<'d>]) -> Vec<(usize, Declared<'d>)> {
     let Some(document) = judge.base.graph.declarations.waivers else { return Vec::new() };
     let refused = |value: &Value<'d>| {
-        verdicts.iter().any(|v| matches!(&v.subject, Subject::Declared { noun: "waiver", declared, .. } if declared.value.span() == value.span()))
+        verdicts
+            .iter()
+            .any(|v| matches!(&v.subject, Subject::Declared { noun: "waiver", declared, .. } if declared.value.span() == value.span()))
     };
     let items = document.root().get("waivers").into_iter().flat_map(Value::items).enumerate();
     items.filter(|(_, value)| !refused(value)).map(|(n, value)| (n, Declared { document, value })).collect()

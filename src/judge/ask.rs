@@ -235,7 +235,9 @@ impl<'p> Asker<'p> {
                     (_, Of::One(one)) => one == *id,
                     (_, Of::Permits) => false,
                 };
-                asked && policy.stage <= question.stage && (!self.slicing || (fits(&policy.scope.principal, &principal) && fits(&policy.scope.resource, &resource)))
+                asked
+                    && policy.stage <= question.stage
+                    && (!self.slicing || (fits(&policy.scope.principal, &principal) && fits(&policy.scope.resource, &resource)))
             })
             .collect();
         slice.sort_unstable();

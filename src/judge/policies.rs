@@ -408,7 +408,12 @@ impl Loader<'_> {
             absence_is_violation: policy.annotation("absent") == Some("violation"),
             waivable: policy.annotation("waivable") != Some("false"),
             stage: Stage::Draft,
-            yields_to: policy.annotation("yields_to").into_iter().flat_map(|list| list.split(',')).map(|rule| rule.trim().to_owned()).collect(),
+            yields_to: policy
+                .annotation("yields_to")
+                .into_iter()
+                .flat_map(|list| list.split(','))
+                .map(|rule| rule.trim().to_owned())
+                .collect(),
             reads_contract: clauses.attributes.contains("contract"),
             mentions: clauses.mentions.clone(),
             cedar: policy.clone(),

@@ -45,6 +45,7 @@ pub(super) fn render(report: &Report, style: &Style) -> String {
         page.problem(notice, Severity::Note);
     }
     page.waived(&report.waived);
+    page.inputs(&report.checked);
     page.summary(report);
     page.out
 }
@@ -239,6 +240,24 @@ impl Page<'_> {
             self.flush_note("waived", &text, 0);
         }
         if !waived.is_empty() {
+            self.out.push('\n');
+        }
+    }
+
+    /// What the verdicts rest on besides the flows: documents that nobody here has read, and severities the project has changed.
+    fn inputs(&mut self, checked: &Checked) {
+        let before = self.out.len();
+        if !checked.evidence.is_empty() {
+            let kinds: BTreeSet<&str> = checked.evidence.iter().map(|e| e.kind.as_str()).collect();
+            let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
+            self.flush_note("evidence on file, not judged", &format!("{} ({kinds})", count(checked.evidence.len(), "document")), 0);
+        }
+        for change in &checked.severity_changes {
+            let words =
+                format!("`{}` {} here ({} by the rule; reason: {})", change.rule, change.to.word(), change.from.word(), change.reason);
+            self.flush_note("severity changed", &words, 0);
+        }
+        if self.out.len() > before {
             self.out.push('\n');
         }
     }

@@ -47,6 +47,27 @@ struct Checked<'r> {
     implied_flows: usize,
     packs: &'r [String],
     rules: usize,
+    evidence: Vec<Evidence<'r>>,
+    severity_changes: Vec<SeverityChange<'r>>,
+}
+
+#[derive(Serialize)]
+struct Evidence<'r> {
+    id: &'r str,
+    #[serde(rename = "type")]
+    kind: &'r str,
+    workflow: Option<&'r str>,
+    date: &'r str,
+    owner: &'r str,
+    uri: &'r str,
+}
+
+#[derive(Serialize)]
+struct SeverityChange<'r> {
+    rule: &'r str,
+    from: &'static str,
+    to: &'static str,
+    reason: &'r str,
 }
 
 #[derive(Serialize)]
@@ -208,6 +229,23 @@ impl<'r> Report<'r> {
                 implied_flows: checked.implied_flows,
                 packs: &checked.packs,
                 rules: checked.rules,
+                evidence: checked
+                    .evidence
+                    .iter()
+                    .map(|e| Evidence {
+                        id: &e.id,
+                        kind: &e.kind,
+                        workflow: e.workflow.as_deref(),
+                        date: &e.date,
+                        owner: &e.owner,
+                        uri: &e.uri,
+                    })
+                    .collect(),
+                severity_changes: checked
+                    .severity_changes
+                    .iter()
+                    .map(|c| SeverityChange { rule: &c.rule, from: c.from.word(), to: c.to.word(), reason: &c.reason })
+                    .collect(),
             },
             summary: Summary {
                 errors: of(Severity::Error),

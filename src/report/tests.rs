@@ -116,6 +116,8 @@ fn report(findings: Vec<Finding>) -> Report {
         implied_flows: 2,
         packs: names(&["core", "hipaa"]),
         rules: 51,
+        evidence: Vec::new(),
+        severity_changes: Vec::new(),
     };
     Report { checked, findings, ..Report::default() }
 }
@@ -546,4 +548,30 @@ fn a_real_check_renders_in_both_formats() {
         }
         assert!(text.lines().last().unwrap().len() > 1);
     }
+}
+
+#[test]
+fn what_verdicts_rest_on_is_said_in_every_format() {
+    let mut report = report(Vec::new());
+    let document = |kind: &str, id: &str| crate::facts::EvidenceOnFile {
+        workflow: None,
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        date: "2026-05-01".to_owned(),
+        owner: "maya".to_owned(),
+        uri: "docs/a.md".to_owned(),
+    };
+    report.checked.evidence = vec![document("runbook", "a"), document("dfd", "b"), document("dfd", "c")];
+    report.checked.severity_changes = vec![crate::check::SeverityChange {
+        rule: "pack/rule".to_owned(),
+        from: Severity::Error,
+        to: Severity::Warning,
+        reason: "until June".to_owned(),
+    }];
+    let text = human(&report, &Style::default());
+    assert!(text.contains("evidence on file, not judged: 3 documents (dfd, runbook)\n"), "{text}");
+    assert!(text.contains("severity changed: `pack/rule` warning here (error by the rule; reason: until June)\n"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&render(&report, Format::Json, &Style::default())).unwrap();
+    assert_eq!(json.pointer("/checked/evidence/1/type").unwrap(), "dfd");
+    assert_eq!(json.pointer("/checked/severity_changes/0/from").unwrap(), "error");
 }

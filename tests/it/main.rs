@@ -15,5 +15,6 @@ mod examples;
 mod leaks;
 mod mutation;
 mod properties;
+mod rulebook;
 mod tidy;
 mod traps;
