@@ -27,7 +27,7 @@ pub(super) fn build<'g, 'd>(judge: &Judge<'_, 'g, 'd>, propagation: &mut Propaga
 fn group_key(judge: &Judge<'_, '_, '_>, propagation: &Propagation<'_, '_>, verdict: &Verdict<'_>) -> Key {
     let policy = &judge.policies.table[verdict.policy];
     let (kind, id, noun, name) = verdict.subject.key();
-    let field = own_field(propagation, &verdict.subject, verdict.datum).map(|f| f.0);
+    let field = own_field(policy, propagation, &verdict.subject, verdict.datum).map(|f| f.0);
     let undeclared = matches!(verdict.kind, VerdictKind::Undeclared(_));
     // Several missing facts of one thing are several findings: each is declared by itself.
     let fact = match &verdict.kind {
@@ -38,9 +38,17 @@ fn group_key(judge: &Judge<'_, '_, '_>, propagation: &Propagation<'_, '_>, verdi
     (policy.id.clone(), undeclared, (kind, id, noun.to_owned(), name.to_owned()), field, contract, verdict.workflow.map(|w| w.0), fact)
 }
 
-/// The field, where a source is judged for holding its own.
-fn own_field(propagation: &Propagation<'_, '_>, subject: &Subject<'_>, datum: Option<(ItemId, Variant)>) -> Option<FieldId> {
+/// The field, where a source is judged for holding its own by a rule that looks at the datum itself. Other rules speak about the source.
+fn own_field(
+    policy: &Policy,
+    propagation: &Propagation<'_, '_>,
+    subject: &Subject<'_>,
+    datum: Option<(ItemId, Variant)>,
+) -> Option<FieldId> {
     let Subject::Node(node) = subject else { return None };
+    if !policy.reads_datum() {
+        return None;
+    }
     let origin = &propagation.origins[propagation.items[datum?.0].origin];
     origin.field.filter(|_| origin.node == *node)
 }
@@ -196,7 +204,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
     }
 
     fn primary(&self, verdict: &Verdict<'d>, data: &[DatumNames]) -> Place {
-        if let Some(field) = own_field(self.propagation, &verdict.subject, verdict.datum) {
+        let policy = &self.judge.policies.table[verdict.policy];
+        if let Some(field) = own_field(policy, self.propagation, &verdict.subject, verdict.datum) {
             let field = &self.graph.fields[field];
             let span = field.value.key_span().unwrap_or(field.value.span());
             return Place::new(self.graph.nodes[field.node].document.file(), span, "this field");
@@ -234,7 +243,8 @@ impl<'d> Builder<'_, '_, '_, 'd> {
     /// Where the datum enters, where it is run, which agreement is honoured.
     fn related(&self, verdict: &Verdict<'d>, hops: &[Hop], primary: &Place) -> Vec<Place> {
         let mut places = Vec::new();
-        let own = own_field(self.propagation, &verdict.subject, verdict.datum).is_some();
+        let policy = &self.judge.policies.table[verdict.policy];
+        let own = own_field(policy, self.propagation, &verdict.subject, verdict.datum).is_some();
         if let Some((item, _)) = verdict.datum.filter(|_| !own) {
             let origin = &self.propagation.origins[self.propagation.items[item].origin];
             if let Some(field) = origin.field.map(|f| &self.graph.fields[f]) {

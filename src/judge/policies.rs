@@ -125,6 +125,12 @@ impl Policy {
         reasons
     }
 
+    /// It looks at the datum a node holds, beyond its classes and labels.
+    #[must_use]
+    pub fn reads_datum(&self) -> bool {
+        self.clauses.attributes.contains("datum")
+    }
+
     /// It reads the case types of a datum.
     pub(super) fn reads_cases(&self) -> bool {
         self.clauses.attributes.contains("case_types")

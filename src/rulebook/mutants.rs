@@ -1,13 +1,14 @@
-//! Mutants of a rule: its text with one conjunct, exception, scope test or forbid left out. A rule is tested when its fixtures notice every one.
+//! Mutants of a rule: its text with one conjunct, exception, scope test or forbid left out, or a forbid turned around. A rule is tested when its
+//! fixtures notice every one.
 
-/// A rule's text with one piece left out.
+/// A rule's text with one piece left out, or turned around.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutant {
-    /// What is left out, on one line.
+    /// What is left out or turned around, on one line.
     pub what: String,
     /// One-based line where it stood.
     pub line: usize,
-    /// The text without it.
+    /// The text after that.
     pub text: String,
 }
 
@@ -33,6 +34,11 @@ pub fn mutants(text: &str) -> Vec<Mutant> {
             text: format!("{}{}", text.get(..cut.remove.0).unwrap_or_default(), text.get(cut.remove.1..).unwrap_or_default()),
         })
         .collect();
+    mutants.extend(code.policies().into_iter().filter_map(|policy| {
+        let turned = code.turned(text, policy)?;
+        let text = format!("{}{turned}{}", text.get(..policy.start).unwrap_or_default(), text.get(policy.end..).unwrap_or_default());
+        Some(Mutant { what: "turned around: when for unless and back".to_owned(), line: line(policy.start), text })
+    }));
     mutants.sort_by(|a, b| (a.line, &a.what).cmp(&(b.line, &b.what)));
     mutants
 }
@@ -183,6 +189,21 @@ impl Code {
         clauses
     }
 
+    /// The policy with `when` for `unless` and `unless` for `when`; none where it has neither.
+    fn turned(&self, text: &str, policy: Range) -> Option<String> {
+        let clauses = self.clauses(policy);
+        let mut turned = String::new();
+        let mut from = policy.start;
+        for clause in &clauses {
+            let (old, new) = if clause.when { ("when", "unless") } else { ("unless", "when") };
+            turned += text.get(from..clause.whole.start)?;
+            turned += new;
+            from = clause.whole.start + old.len();
+        }
+        turned += text.get(from..policy.end)?;
+        (!clauses.is_empty()).then_some(turned)
+    }
+
     /// A clause as a whole, unless leaving out one of its operands is the same; and its operands.
     fn clause_cuts(&self, clause: &Clause, cuts: &mut Vec<Cut>) {
         let operator = self.operator(clause.inner);
@@ -270,9 +291,10 @@ forbid (principal, action, resource) when { k };
 "#;
         let found: Vec<String> = mutants(text).into_iter().map(|m| format!("{}: {}", m.line, m.what)).collect();
         let expected = [
-            r#"3: forbid (principal is Flowgate::Log, action == Flowgate::Action::"receive", resource in Flowg …"#,
+            r#"3: forbid (principal is Flowgate::Log, action == Flowgate::Action::"receive", resource in Flo …"#,
             r#"3: in Flowgate::Label::"phi""#,
             "3: is Flowgate::Log",
+            "3: turned around: when for unless and back",
             r#"4: "c && d" == e"#,
             r#"4: (b || "c && d" == e)"#,
             "4: a",
@@ -285,6 +307,7 @@ forbid (principal, action, resource) when { k };
             "6: j",
             "6: unless { i && j }",
             "9: forbid (principal, action, resource) when { k };",
+            "9: turned around: when for unless and back",
             "9: when { k }",
         ];
         assert_eq!(found, expected);

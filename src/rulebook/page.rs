@@ -30,6 +30,9 @@ pub(super) fn check(folder: &Path, id: &str, faults: &mut Vec<String>) {
         if lines.is_empty() {
             faults.push(format!("there is no fixture under {part}/"));
         }
+        faults.extend(
+            idle_folders(&folder.join(part)).iter().map(|name| format!("{part}/{name} has no flowgate.yaml, and its files are never run")),
+        );
         let snippet = snippet(&page, section);
         if snippet.is_empty() {
             faults.push(format!("the section {section} has no yaml snippet"));
@@ -38,6 +41,18 @@ pub(super) fn check(folder: &Path, id: &str, faults: &mut Vec<String>) {
             faults.push(format!("the snippet under {section} has a line that no fixture under {part}/ has: {line}"));
         }
     }
+}
+
+/// Folders right below `fail/` or `pass/` that hold workflow files and no project file: nobody would run them.
+fn idle_folders(folder: &Path) -> Vec<String> {
+    let folders = WalkDir::new(folder).min_depth(1).max_depth(1).sort_by_file_name().into_iter().filter_map(Result::ok);
+    let idle = folders.filter(|e| e.file_type().is_dir()).filter(|e| {
+        let has = |wanted: fn(&str) -> bool| {
+            WalkDir::new(e.path()).into_iter().filter_map(Result::ok).any(|f| wanted(&f.file_name().to_string_lossy()))
+        };
+        has(|name| name.contains(".flow.")) && !has(|name| matches!(name, "flowgate.yaml" | "flowgate.json"))
+    });
+    idle.map(|e| e.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// The lines of the fenced yaml under a section, bare.

@@ -74,7 +74,7 @@ impl SchemaName {
 /// The schema as one self-contained document: what it borrows from the workflow schema is copied into its own `$defs`.
 #[must_use]
 pub fn bundled(name: SchemaName) -> &'static Json {
-    static BUNDLED: [OnceLock<Json>; 6] = [const { OnceLock::new() }; 6];
+    static BUNDLED: [OnceLock<Json>; 7] = [const { OnceLock::new() }; 7];
     static NONE: Json = Json::Null;
     let Some(cell) = BUNDLED.get(name as usize) else { return &NONE };
     cell.get_or_init(|| {

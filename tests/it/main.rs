@@ -13,7 +13,6 @@ mod cli;
 mod common;
 mod examples;
 mod leaks;
-mod mutation;
 mod properties;
 mod rulebook;
 mod tidy;
