@@ -28,7 +28,7 @@ pub fn build<'d>(declarations: Declarations<'d>, library: &'d Library, vocabular
             parties: BTreeMap::new(),
             people: BTreeMap::new(),
             agreements: BTreeMap::new(),
-            taxonomy: library.taxonomy.clone(),
+            taxonomy: crate::packs::Taxonomy::clone(&library.taxonomy),
             declarations,
             graph: DiGraph::new(),
             shared: BTreeMap::new(),

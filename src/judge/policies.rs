@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cedar_policy::{Effect, Entities, PolicySet, Request, Schema, ValidationMode, Validator, pst};
 use rayon::prelude::*;
@@ -193,8 +193,7 @@ impl Policies {
         own_permits: Option<&Arc<SourceFile>>,
         problems: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
-        let full = schema(vocabulary, &library.taxonomy, None)?;
-        let validator = Validator::new(full);
+        let validator = validator(vocabulary, &library.taxonomy)?;
         let rules = library.rules.iter().filter(|r| r.enabled).map(|r| (&r.cedar, Role::Rule, r.id.as_str()));
         let packs = library.packs.values().filter(|p| p.enabled);
         let labels = packs.filter_map(|p| Some((p.labels.as_ref()?, Role::Label, p.name.as_str())));
@@ -204,8 +203,12 @@ impl Policies {
         let loaded: Vec<Loader<'_>> = texts
             .par_iter()
             .map(|(file, role, id)| {
+                if let Some(known) = LoadedLabels::find(file, *role, &library.taxonomy) {
+                    return Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: known };
+                }
                 let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: Vec::new() };
                 loader.file(file, *role, id);
+                LoadedLabels::keep(file, *role, &library.taxonomy, &loader);
                 loader
             })
             .collect();
@@ -233,6 +236,53 @@ impl Policies {
     #[must_use]
     pub fn lowers_unwaivable(&self, rule: &str, level: Severity) -> bool {
         self.table.iter().any(|(_, p)| (p.rule == rule || p.id == rule) && !p.waivable && level < p.severity)
+    }
+}
+
+/// The names Cedar's schema depends on.
+fn names(taxonomy: &Taxonomy) -> Vec<String> {
+    let mut names: Vec<String> =
+        taxonomy.entries().filter(|(_, e)| e.kind != LabelKind::Case).map(|(_, e)| format!("{:?} {}", e.kind, e.name)).collect();
+    names.sort_unstable();
+    names
+}
+
+/// The validator over the whole vocabulary and a taxonomy. One process often judges many projects by the same packs, and building it is a good part of
+/// a small run.
+fn validator(vocabulary: &Vocabulary, taxonomy: &Taxonomy) -> Result<Arc<Validator>, Problem> {
+    static BUILT: Mutex<BTreeMap<Vec<String>, Arc<Validator>>> = Mutex::new(BTreeMap::new());
+    let key = names(taxonomy);
+    if let Some(known) = BUILT.lock().ok().and_then(|built| built.get(&key).cloned()) {
+        return Ok(known);
+    }
+    let validator = Arc::new(Validator::new(schema(vocabulary, taxonomy, None)?));
+    if let Ok(mut built) = BUILT.lock() {
+        built.insert(key, Arc::clone(&validator));
+    }
+    Ok(validator)
+}
+
+/// Label policies already parsed and validated, by their file and taxonomy: the same objects for every run over files that were read once.
+struct LoadedLabels {
+    file: Arc<SourceFile>,
+    taxonomy: Arc<Taxonomy>,
+    policies: Vec<Policy>,
+}
+
+static LOADED_LABELS: Mutex<Vec<LoadedLabels>> = Mutex::new(Vec::new());
+
+impl LoadedLabels {
+    fn find(file: &Arc<SourceFile>, role: Role, taxonomy: &Arc<Taxonomy>) -> Option<Vec<Policy>> {
+        let loaded = LOADED_LABELS.lock().ok().filter(|_| role == Role::Label)?;
+        let found = loaded.iter().find(|l| Arc::ptr_eq(&l.file, file) && Arc::ptr_eq(&l.taxonomy, taxonomy));
+        found.map(|l| l.policies.clone())
+    }
+
+    fn keep(file: &Arc<SourceFile>, role: Role, taxonomy: &Arc<Taxonomy>, loader: &Loader<'_>) {
+        if let (Role::Label, true, Ok(mut loaded)) = (role, loader.problems.is_empty(), LOADED_LABELS.lock()) {
+            let (file, taxonomy) = (Arc::clone(file), Arc::clone(taxonomy));
+            loaded.push(Self { file, taxonomy, policies: loader.found.clone() });
+        }
     }
 }
 

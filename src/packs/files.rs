@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use walkdir::WalkDir;
 
+use super::taxonomy::Taxonomy;
 use crate::embedded;
 use crate::problem::{Problem, SourceFile};
 
@@ -21,16 +22,21 @@ pub struct PackFiles {
     files: BTreeMap<String, Arc<SourceFile>>,
     private: BTreeSet<String>,
     embedded: bool,
+    /// The taxonomy in these files, read when it is first asked for and shared by clones.
+    taxonomy: Arc<OnceLock<(Arc<Taxonomy>, Vec<Problem>)>>,
 }
 
 impl PackFiles {
     /// What the binary carries.
     #[must_use]
     pub fn embedded() -> Self {
-        let files = embedded::policies()
-            .map(|(path, text)| (path.to_owned(), Arc::new(SourceFile { name: path.to_owned(), text: text.to_owned() })))
-            .collect();
-        Self { files, private: BTreeSet::new(), embedded: true }
+        static FILES: OnceLock<PackFiles> = OnceLock::new();
+        let read = || {
+            let file =
+                |(path, text): (&str, &str)| (path.to_owned(), Arc::new(SourceFile { name: path.to_owned(), text: text.to_owned() }));
+            Self { files: embedded::policies().map(file).collect(), private: BTreeSet::new(), embedded: true, taxonomy: Arc::default() }
+        };
+        FILES.get_or_init(read).clone()
     }
 
     /// A `policies/` folder instead of what the binary carries.
@@ -49,6 +55,8 @@ impl PackFiles {
 
     /// Adds a private pack, a folder in the shape of one of ours or a folder of such packs; returns their names.
     pub fn add_private(&mut self, folder: &Path, problems: &mut Vec<Problem>) -> BTreeSet<String> {
+        // A private pack can bring classes.
+        self.taxonomy = Arc::default();
         let mut names = BTreeSet::new();
         let folders = pack_folders(folder);
         if folders.is_empty() {
@@ -98,6 +106,15 @@ impl PackFiles {
     #[must_use]
     pub fn get(&self, path: &str) -> Option<Arc<SourceFile>> {
         self.files.get(path).cloned()
+    }
+
+    /// Classes, labels and step types of all packs, and what is wrong with them.
+    pub(super) fn taxonomy(&self) -> (Arc<Taxonomy>, Vec<Problem>) {
+        let read = || {
+            let mut problems = Vec::new();
+            (Arc::new(super::load_taxonomy(self, &mut problems)), problems)
+        };
+        self.taxonomy.get_or_init(read).clone()
     }
 
     /// Puts another text in the place of a file's.

@@ -33,6 +33,8 @@ pub struct Selection {
     pub listed_only: bool,
     /// A `policies/` folder to read instead of what the binary embeds.
     pub policies: Option<PathBuf>,
+    /// The built-in packs' files, already read: for many runs over the same ones.
+    pub files: Option<Arc<PackFiles>>,
     /// Another text in the place of one rule's, by its id: for mutants.
     pub replaced: Option<(String, String)>,
     /// Judge by these rules alone (labels of all enabled packs stay).
@@ -73,7 +75,7 @@ pub struct Pack {
 #[derive(Debug)]
 pub struct Library {
     /// Classes, labels and step types of every pack, enabled or not, so that a rule may name them.
-    pub taxonomy: Taxonomy,
+    pub taxonomy: Arc<Taxonomy>,
     /// Provider profiles, read when they are asked for.
     pub providers: Providers,
     /// Packs by name.
@@ -89,9 +91,10 @@ impl Library {
     #[must_use]
     pub fn load(selection: &Selection) -> (Self, Vec<Problem>) {
         let mut problems = Vec::new();
-        let mut files = match &selection.policies {
-            Some(folder) => PackFiles::read_policies(folder, &mut problems),
-            None => PackFiles::embedded(),
+        let mut files = match (&selection.files, &selection.policies) {
+            (Some(files), _) => PackFiles::clone(files),
+            (None, Some(folder)) => PackFiles::read_policies(folder, &mut problems),
+            (None, None) => PackFiles::embedded(),
         };
         let mut private = BTreeSet::new();
         for folder in &selection.private {
@@ -100,7 +103,8 @@ impl Library {
         if let Some((id, text)) = &selection.replaced {
             files.replace(&format!("policies/packs/{id}/rule.cedar"), text);
         }
-        let taxonomy = load_taxonomy(&files, &mut problems);
+        let (taxonomy, more) = files.taxonomy();
+        problems.extend(more);
         let packs = load_packs(&files, selection, &private, &mut problems);
         let rules = load_rules(&files, selection, &packs, &mut problems);
         let permit = files.get("policies/permit.cedar");

@@ -1,8 +1,9 @@
 //! Runs one case: a fixture is judged by its rule alone, with the labels of all packs its project enables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::civil::{Date, date};
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use super::mutants::{Mutant, mutants};
 use super::{Case, CaseKind, page};
 use crate::check::{Options, Project, Report, check};
 use crate::load::{Document, Limits};
-use crate::packs::Selection;
+use crate::packs::{PackFiles, Selection};
 use crate::problem::Problem;
 
 /// The date fixtures are judged on unless they say otherwise.
@@ -129,9 +130,24 @@ fn options(case: &Case, project: &Project) -> Options {
 fn selection(pack: &Path) -> Selection {
     let name = pack.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match policies_of(pack) {
-        Some(policies) => Selection { packs: vec![name], policies: Some(policies), ..Selection::default() },
+        Some(policies) => Selection { packs: vec![name], files: files_of(&policies), policies: Some(policies), ..Selection::default() },
         None => Selection { private: vec![pack.to_owned()], ..Selection::default() },
     }
+}
+
+/// The files of a `policies/` folder, read once: a pack has hundreds of cases. What cannot be read is left to the run, which reports it.
+fn files_of(policies: &Path) -> Option<Arc<PackFiles>> {
+    static READ: OnceLock<Mutex<BTreeMap<PathBuf, Arc<PackFiles>>>> = OnceLock::new();
+    let mut read = READ.get_or_init(Mutex::default).lock().ok()?;
+    if !read.contains_key(policies) {
+        let mut problems = Vec::new();
+        let files = PackFiles::read_policies(policies, &mut problems);
+        if !problems.is_empty() {
+            return None;
+        }
+        read.insert(policies.to_owned(), Arc::new(files));
+    }
+    read.get(policies).cloned()
 }
 
 fn policies_of(pack: &Path) -> Option<PathBuf> {
