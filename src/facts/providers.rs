@@ -35,7 +35,9 @@ impl<'d> FactBase<'_, 'd> {
             for attribute in self.wanted(node.kind.entity()).filter(|a| !a.computed) {
                 let Fact::Stated { source, .. } = self.graph.fact(id, &attribute.name) else { continue };
                 let (FactSource::Profile(profile, entry) | FactSource::Override(profile, entry)) = source else { continue };
-                let copy = node.copy_of.and_then(|_| node.id.rsplit_once('.')).map(|(_, copy)| format!("{copy}."));
+                // What a copy has from its endpoint is the endpoint's fact.
+                let own = node.copy_facts.and_then(|facts| facts.get(&attribute.name));
+                let copy = own.and_then(|_| node.id.rsplit_once('.')).map(|(_, copy)| format!("{copy}."));
                 let fact = format!("{}{}", copy.unwrap_or_default(), attribute.name);
                 if let Some(relied) = self.relied_fact(id, &profile.service, &fact, entry) {
                     found.entry((&profile.service, fact)).or_insert(relied);

@@ -48,6 +48,9 @@ impl<'d> Fact<'d> {
     }
 }
 
+/// The fact that says who runs a node.
+const OPERATOR: &str = "operator";
+
 /// Hosts and copies form chains; a chain longer than this is a loop.
 pub(super) const MAX_CHAIN: usize = 16;
 
@@ -100,7 +103,7 @@ impl<'d> FlowGraph<'d> {
                     Fact::Missing { needs: because } => needs = because,
                 }
             }
-            if name == "operator"
+            if name == OPERATOR
                 && let Some(vendor) = profile.root().get("vendor")
             {
                 return Fact::Stated { value: vendor, source: FactSource::Profile(profile, vendor) };
@@ -113,10 +116,19 @@ impl<'d> FlowGraph<'d> {
             }
         }
         let defaults = self.declarations.project_section("defaults").and_then(|d| d.get(node.kind.word()));
-        match defaults.and_then(|d| d.get(name)) {
+        match defaults.filter(|d| name == OPERATOR || self.speaks_for(*d, id)).and_then(|d| d.get(name)) {
             Some(value) => Fact::Stated { value, source: FactSource::Default },
             None => Fact::Missing { needs },
         }
+    }
+
+    /// Defaults that name an operator are about its nodes alone, and none are about what another party keeps of its own accord: how the team runs its
+    /// logs says nothing of a provider's.
+    fn speaks_for(&self, defaults: Value<'d>, id: NodeId) -> bool {
+        let kept_by_others = self.nodes[id].copy_facts.is_some() && !self.is_self_run(id);
+        let named = defaults.get(OPERATOR).and_then(Value::as_str);
+        !kept_by_others
+            && named.is_none_or(|named| self.operator(id).is_some_and(|o| o == named || (named == "self" && self.is_self_run(id))))
     }
 
     /// A profile's fact: one value, or one that another fact of the node decides.
@@ -144,7 +156,7 @@ impl<'d> FlowGraph<'d> {
     /// The party that runs a node. A reviewer works for the party of the person, and a person for the project unless the file says otherwise.
     #[must_use]
     pub fn operator(&self, node: NodeId) -> Option<&str> {
-        let stated = self.text_fact(node, "operator");
+        let stated = self.text_fact(node, OPERATOR);
         let of_person = || {
             let person = self.people.get(self.text_fact(node, "person")?)?;
             person.text("party").or_else(|| self.self_party())

@@ -32,7 +32,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         let Asking { asker, asked, .. } = asking;
         let (answers, problems) = asker.ask();
         let mut fields: Table<FieldId, LabelSet> = graph.fields.ids().map(|_| LabelSet::default()).collect();
-        let mut nodes: FxHashMap<(NodeId, String, bool), LabelSet> = FxHashMap::default();
+        let mut nodes: FxHashMap<(NodeId, String, bool, bool), LabelSet> = FxHashMap::default();
         let mut fresh: FxHashMap<(NodeId, String), LabelSet> = FxHashMap::default();
         for (question, label, earner) in asked {
             let earned = answers.get(question.0 as usize).is_some_and(|a| !a.fired.is_empty());
@@ -42,7 +42,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             match earner {
                 Earner::Field(field) => fields[field].insert(label),
                 Earner::Fresh(node, name) => fresh.entry((node, name)).or_default().insert(label),
-                Earner::Node(node, output, covered) => nodes.entry((node, output, covered)).or_default().insert(label),
+                Earner::Node(node, output, covered, lowered) => nodes.entry((node, output, covered, lowered)).or_default().insert(label),
             }
         }
         (Labelling { fields, fresh, nodes, cap }, problems)
@@ -64,7 +64,7 @@ fn needs_propagation(policy: &Policy) -> bool {
 enum Earner {
     Field(FieldId),
     Fresh(NodeId, String),
-    Node(NodeId, String, bool),
+    Node(NodeId, String, bool, bool),
 }
 
 struct Asking<'a, 'j, 'g, 'd> {
@@ -94,7 +94,7 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         let row = base.field(field, &self.asker.reference(source_row));
         let row = self.asker.row(row);
         let context = |contract: Option<&str>| {
-            let mut facts = self.judge.label_context("", true);
+            let mut facts = self.judge.label_context("", true, false);
             facts.extend(contract.map(|c| ("contract".to_owned(), FactValue::Entity("Agreement".to_owned(), c.to_owned()))));
             facts
         };
@@ -113,9 +113,9 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         }
         let row = self.asker.row(base.node(node, None, first));
         for output in crate::graph::output_names(base.graph, node) {
-            for covered in [true, false] {
-                let facts = self.judge.label_context(&output, covered);
-                self.question(row, kind, facts, Of::All, |_| Earner::Node(node, output.clone(), covered));
+            for (covered, lowered) in [(true, true), (true, false), (false, true), (false, false)] {
+                let facts = self.judge.label_context(&output, covered, lowered);
+                self.question(row, kind, facts, Of::All, |_| Earner::Node(node, output.clone(), covered, lowered));
             }
         }
     }
@@ -131,7 +131,9 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
             let row =
                 base.fresh_field(node, name, &crate::propagate::fresh_classes(&base.graph.taxonomy, effect), &self.asker.reference(source));
             let row = self.asker.row(row);
-            self.question(row, "Field", self.judge.label_context("", true), Of::NoContract, |_| Earner::Fresh(node, name.to_owned()));
+            self.question(row, "Field", self.judge.label_context("", true, false), Of::NoContract, |_| {
+                Earner::Fresh(node, name.to_owned())
+            });
         }
     }
 
@@ -159,10 +161,11 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
 }
 
 impl Judge<'_, '_, '_> {
-    fn label_context(&self, output: &str, covered: bool) -> Facts {
+    fn label_context(&self, output: &str, covered: bool, lowered: bool) -> Facts {
         let mut facts = self.common_context();
         facts.insert("output".to_owned(), FactValue::text(output));
         facts.insert("covered".to_owned(), FactValue::Bool(covered));
+        facts.insert("lowered".to_owned(), FactValue::Bool(lowered));
         facts
     }
 

@@ -53,8 +53,8 @@ enum Op {
 struct Output {
     name: String,
     ops: Vec<Op>,
-    /// Labels the node gives to what leaves here, when its surface is covered and when not.
-    labels: [Change; 2],
+    /// Labels the node gives to what leaves here: by whether its surface is covered, and whether the effects took something from it.
+    labels: [[Change; 2]; 2],
 }
 
 /// Data that have arrived at a node, by input.
@@ -174,12 +174,20 @@ impl Machine {
             return *known;
         }
         let result = self.outputs[node].get(output).and_then(|output| {
+            let before = variant;
             let mut variant = Some(variant);
             for op in output.ops.iter().skip(at) {
                 variant = variant.and_then(|v| apply(&mut names.sets, op, covered, v));
             }
-            let labels = output.labels.get(usize::from(!covered))?;
-            variant.map(|v| labels.apply(&mut names.sets, v))
+            let [nothing_taken, something_taken] = output.labels.get(usize::from(covered))?;
+            variant.map(|after| match names.sets.lowered(before, after) {
+                Some(true) => something_taken.apply(&mut names.sets, after),
+                Some(false) => nothing_taken.apply(&mut names.sets, after),
+                None => {
+                    let (with, without) = (something_taken.apply(&mut names.sets, after), nothing_taken.apply(&mut names.sets, after));
+                    names.sets.join(with, without)
+                }
+            })
         });
         self.tails.insert(key, result);
         result
@@ -231,7 +239,7 @@ impl Machine {
                 for op in output.ops.iter().skip(at + 1) {
                     variant = variant.and_then(|v| apply(&mut names.sets, op, true, v));
                 }
-                if let (Some(variant), Some(labels)) = (variant, output.labels.first()) {
+                if let (Some(variant), Some(labels)) = (variant, output.labels.last().and_then(|covered| covered.first())) {
                     fresh.push((index, item, labels.apply(&mut names.sets, variant)));
                 }
             }
@@ -370,11 +378,12 @@ fn compile_node(graph: &FlowGraph<'_>, labelling: &Labelling, id: NodeId, names:
         }
         None => outputs.push((DEFAULT_PORT.to_owned(), vec![Op::Forward(Inputs::All)])),
     }
-    let given = |name: &str, covered: bool| {
-        let add = labelling.nodes.get(&(id, name.to_owned(), covered)).cloned().unwrap_or_default();
+    let given = |name: &str, covered: bool, lowered: bool| {
+        let add = labelling.nodes.get(&(id, name.to_owned(), covered, lowered)).cloned().unwrap_or_default();
         giving(&graph.taxonomy, add)
     };
-    outputs.into_iter().map(|(name, ops)| Output { labels: [given(&name, true), given(&name, false)], name, ops }).collect()
+    let labels = |name: &str| [false, true].map(|covered| [false, true].map(|lowered| given(name, covered, lowered)));
+    outputs.into_iter().map(|(name, ops)| Output { labels: labels(&name), name, ops }).collect()
 }
 
 /// The change that gives labels: what they displace goes.

@@ -66,8 +66,8 @@ pub struct Labelling {
     pub fields: Table<FieldId, LabelSet>,
     /// Labels a datum has that a node makes from nothing, by its name.
     pub fresh: FxHashMap<(NodeId, String), LabelSet>,
-    /// Labels a node gives to what leaves it, by output and by whether the step covers the datum's surface.
-    pub nodes: FxHashMap<(NodeId, String, bool), LabelSet>,
+    /// Labels a node gives to what leaves it, by output, by whether the step covers the datum's surface, and by whether it takes something from it.
+    pub nodes: FxHashMap<(NodeId, String, bool, bool), LabelSet>,
     /// The variant cap.
     pub cap: usize,
 }

@@ -50,8 +50,10 @@ fn solve_with(workflow: &str, labels: &[(&str, &str)], cap: usize) -> Solved {
         } else {
             let (node, output) = at.split_once(':').unwrap();
             let node = graph.nodes.iter().find(|(_, n)| n.id == node).unwrap().0;
-            let entry = labelling.nodes.entry((node, output.to_owned(), true)).or_default();
-            *entry = entry.union(&label(name));
+            for lowered in [false, true] {
+                let entry = labelling.nodes.entry((node, output.to_owned(), true, lowered)).or_default();
+                *entry = entry.union(&label(name));
+            }
         }
     }
     let mut solved = propagate(&graph, &labelling);

@@ -77,6 +77,17 @@ impl Sets {
         Variant { must, may: self.intern(may) }
     }
 
+    /// Has a change taken something away? `None` where a range leaves it open.
+    #[must_use]
+    pub fn lowered(&self, before: Variant, after: Variant) -> Option<bool> {
+        let lost = |before: SetId, after: SetId| before != after && !self.sets[before].difference(&self.sets[after]).is_empty();
+        match (lost(before.must, after.must), lost(before.may, after.may)) {
+            (true, _) => Some(true),
+            (false, false) => Some(false),
+            (false, true) => None,
+        }
+    }
+
     /// The smallest interval that holds both.
     pub fn join(&mut self, a: Variant, b: Variant) -> Variant {
         if a == b {
