@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use cedar_policy::{Effect, Entities, PolicySet, Request, Schema, ValidationMode, Validator, pst};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 use super::clauses::{self, Clauses, Reason};
 use super::guard;
@@ -25,7 +26,7 @@ ids! {
 }
 
 /// What a policy is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A rule's `forbid`.
     Rule,
@@ -177,7 +178,7 @@ pub struct Policies {
     /// Attribute names some policy reads.
     pub mentioned: BTreeSet<String>,
     /// Cedar's schema with the taxonomy filled in, cut to what is mentioned.
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
     /// The project's own permits decide who may receive: silence is no longer the default there.
     pub own_permits: bool,
 }
@@ -194,28 +195,26 @@ impl Policies {
         problems: &mut Vec<Problem>,
     ) -> Result<Self, Problem> {
         let validator = validator(vocabulary, &library.taxonomy)?;
-        let rules = library.rules.iter().filter(|r| r.enabled).map(|r| (&r.cedar, Role::Rule, r.id.as_str()));
+        let rules = library.rules.iter().filter(|r| r.enabled && !r.replaced).map(|r| (&r.cedar, Role::Rule, r.id.as_str()));
+        let replaced: Vec<_> = library.rules.iter().filter(|r| r.enabled && r.replaced).collect();
         let packs = library.packs.values().filter(|p| p.enabled);
         let labels = packs.filter_map(|p| Some((p.labels.as_ref()?, Role::Label, p.name.as_str())));
         let permits = library.permit.iter().chain(own_permits).map(|file| (file, Role::Permit, "permit"));
         let texts: Vec<(&Arc<SourceFile>, Role, &str)> = rules.chain(labels).chain(permits).collect();
         // Parsing and validating is most of a small run, and files know nothing of each other.
-        let loaded: Vec<Loader<'_>> = texts
-            .par_iter()
-            .map(|(file, role, id)| {
-                if let Some(known) = LoadedLabels::find(file, *role, &library.taxonomy) {
-                    return Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: known };
-                }
-                let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: Vec::new() };
-                loader.file(file, *role, id);
-                LoadedLabels::keep(file, *role, &library.taxonomy, &loader);
-                loader
-            })
-            .collect();
+        let loaded: Vec<(Vec<Policy>, Vec<Problem>)> =
+            texts.par_iter().map(|(file, role, id)| load_file(file, *role, id, &library.taxonomy, &validator)).collect();
         let mut found = Vec::new();
-        for loader in loaded {
+        // A text that stands in for another is read once, and nobody asks for it again.
+        for rule in replaced {
+            let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: Vec::new() };
+            loader.file(&rule.cedar, Role::Rule, &rule.id);
             problems.extend(loader.problems);
             found.extend(loader.found);
+        }
+        for (policies, more) in loaded {
+            problems.extend(more);
+            found.extend(policies);
         }
         if own_permits.is_some() {
             // The project's list decides who may receive; the other actions keep the base.
@@ -226,7 +225,7 @@ impl Policies {
             }
         }
         let mentioned = found.iter().flat_map(|p| p.clauses.attributes.iter().cloned()).collect();
-        let schema = schema(vocabulary, &library.taxonomy, Some(&mentioned))?;
+        let schema = cut_schema(vocabulary, &library.taxonomy, &mentioned)?;
         Ok(Self { table: found.into_iter().collect(), mentioned, schema, own_permits: own_permits.is_some() })
     }
 }
@@ -262,28 +261,53 @@ fn validator(vocabulary: &Vocabulary, taxonomy: &Taxonomy) -> Result<Arc<Validat
     Ok(validator)
 }
 
-/// Label policies already parsed and validated, by their file and taxonomy: the same objects for every run over files that were read once.
-struct LoadedLabels {
-    file: Arc<SourceFile>,
-    taxonomy: Arc<Taxonomy>,
-    policies: Vec<Policy>,
+/// The schema cut to what policies mention, built once per taxonomy and set of names.
+fn cut_schema(vocabulary: &Vocabulary, taxonomy: &Taxonomy, mentioned: &BTreeSet<String>) -> Result<Arc<Schema>, Problem> {
+    static BUILT: Mutex<BTreeMap<(Vec<String>, BTreeSet<String>), Arc<Schema>>> = Mutex::new(BTreeMap::new());
+    let key = (names(taxonomy), mentioned.clone());
+    if let Some(known) = BUILT.lock().ok().and_then(|built| built.get(&key).cloned()) {
+        return Ok(known);
+    }
+    let schema = Arc::new(schema(vocabulary, taxonomy, Some(mentioned))?);
+    if let Ok(mut built) = BUILT.lock() {
+        // Schemas are large, and the next run's is most often the last one's.
+        if built.len() >= MOST_SCHEMAS {
+            built.clear();
+        }
+        built.insert(key, Arc::clone(&schema));
+    }
+    Ok(schema)
 }
 
-static LOADED_LABELS: Mutex<Vec<LoadedLabels>> = Mutex::new(Vec::new());
+/// Policies of one file, parsed and validated, with the file and taxonomy they are of.
+type Loaded = (Arc<SourceFile>, Arc<Taxonomy>, Vec<Policy>);
 
-impl LoadedLabels {
-    fn find(file: &Arc<SourceFile>, role: Role, taxonomy: &Arc<Taxonomy>) -> Option<Vec<Policy>> {
-        let loaded = LOADED_LABELS.lock().ok().filter(|_| role == Role::Label)?;
-        let found = loaded.iter().find(|l| Arc::ptr_eq(&l.file, file) && Arc::ptr_eq(&l.taxonomy, taxonomy));
-        found.map(|l| l.policies.clone())
-    }
+/// Schemas that are kept.
+const MOST_SCHEMAS: usize = 64;
 
-    fn keep(file: &Arc<SourceFile>, role: Role, taxonomy: &Arc<Taxonomy>, loader: &Loader<'_>) {
-        if let (Role::Label, true, Ok(mut loaded)) = (role, loader.problems.is_empty(), LOADED_LABELS.lock()) {
-            let (file, taxonomy) = (Arc::clone(file), Arc::clone(taxonomy));
-            loaded.push(Self { file, taxonomy, policies: loader.found.clone() });
-        }
+/// Files whose policies are kept: more than any library has, so that a process that reads packs anew for ever does not grow for ever.
+const MOST_LOADED: usize = 10_000;
+
+/// Policies already parsed and validated, by the addresses of their file and taxonomy, which the entry keeps alive. Parsing is most of a small run, and one
+/// process often judges many projects by the same packs.
+fn loaded() -> &'static Mutex<FxHashMap<(usize, usize, Role), Loaded>> {
+    static LOADED: OnceLock<Mutex<FxHashMap<(usize, usize, Role), Loaded>>> = OnceLock::new();
+    LOADED.get_or_init(Mutex::default)
+}
+
+fn load_file(file: &Arc<SourceFile>, role: Role, id: &str, taxonomy: &Arc<Taxonomy>, validator: &Validator) -> (Vec<Policy>, Vec<Problem>) {
+    let key = (Arc::as_ptr(file) as usize, Arc::as_ptr(taxonomy) as usize, role);
+    if let Some((_, _, policies)) = loaded().lock().ok().as_ref().and_then(|known| known.get(&key)) {
+        return (policies.clone(), Vec::new());
     }
+    let mut loader = Loader { taxonomy, validator, problems: Vec::new(), found: Vec::new() };
+    loader.file(file, role, id);
+    if let (true, Ok(mut known)) = (loader.problems.is_empty(), loaded().lock())
+        && known.len() < MOST_LOADED
+    {
+        known.insert(key, (Arc::clone(file), Arc::clone(taxonomy), loader.found.clone()));
+    }
+    (loader.found, loader.problems)
 }
 
 /// Entity types whose ids are names; all others share rows between equal things.

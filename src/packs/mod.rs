@@ -52,6 +52,8 @@ pub struct RuleText {
     pub readme: Option<Arc<SourceFile>>,
     /// Its pack is enabled and it is selected.
     pub enabled: bool,
+    /// Another text stands in for its own.
+    pub replaced: bool,
 }
 
 /// One pack.
@@ -200,7 +202,8 @@ fn load_rules(files: &PackFiles, selection: &Selection, packs: &BTreeMap<String,
         // A rule named by itself is judged even where its pack is off: that is what isolation means.
         let enabled = selection.only.as_ref().map_or(on, |only| only.contains(id));
         let readme = files.get(&format!("policies/packs/{id}/README.md"));
-        rules.push(RuleText { id: id.to_owned(), cedar: Arc::clone(file), readme, enabled });
+        let replaced = selection.replaced.as_ref().is_some_and(|(replaced, _)| replaced == id);
+        rules.push(RuleText { id: id.to_owned(), cedar: Arc::clone(file), readme, enabled, replaced });
     }
     if let Some(only) = &selection.only {
         for id in only.iter().filter(|id| !rules.iter().any(|r| &r.id == *id)) {
