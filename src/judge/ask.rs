@@ -8,7 +8,8 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::clauses::{Reason, show};
-use super::policies::{Constraint, Policies, PolicyId, RECEIVE, Role};
+use super::policies::{Policies, PolicyId, RECEIVE, Role};
+use super::scope::Constraint;
 use super::stage::Stage;
 use super::texts::Template;
 use crate::facts::{FactValue, Facts, Row, uid};
@@ -70,7 +71,7 @@ pub(super) struct Fired {
 pub(super) struct Answer {
     /// Forbids that matched; for the action `label`, permits that did.
     pub(super) fired: Vec<Fired>,
-    /// Denied, and no forbid says why.
+    /// No permit matched, whatever forbids did.
     pub(super) unpermitted: bool,
 }
 
@@ -276,8 +277,27 @@ impl<'p> Asker<'p> {
             response.diagnostics().reason().filter_map(|id| id.to_string().parse().ok().map(PolicyId)).collect();
         let explains = (question.action == "label") == allowed;
         let fired = if explains { reasons.into_iter().map(|id| self.fired(id, &request, entities)).collect() } else { Vec::new() };
-        let unpermitted = !allowed && fired.is_empty() && question.action != "label";
+        // A forbid that fired says nothing of the permits, and may only want a fact.
+        let forbidden = !allowed && !fired.is_empty() && question.action != "label";
+        let unpermitted = if forbidden && self.policies.own_permits && question.action == RECEIVE && question.of == Of::NoContract {
+            !self.permitted(authorizer, &request, entities)?
+        } else {
+            !allowed && fired.is_empty() && question.action != "label"
+        };
         Ok(Answer { fired, unpermitted })
+    }
+
+    /// Does a permit of the project's own list match, were there no forbids?
+    fn permitted(&self, authorizer: &Authorizer, request: &Request, entities: &Entities) -> Result<bool, Problem> {
+        let receive = |p: &&super::Policy| p.scope.actions.as_ref().is_none_or(|a| a.iter().any(|x| x == RECEIVE));
+        let permits = self.policies.table.iter().filter(|(_, p)| p.role == Role::Permit).filter(|(_, p)| receive(p));
+        let set = PolicySet::from_policies(permits.map(|(id, p)| p.cedar.new_id(cedar_policy::PolicyId::new(id.0.to_string()))))
+            .map_err(|e| undecided(&e.to_string()))?;
+        let response = authorizer.is_authorized(request, &set, entities);
+        match response.diagnostics().errors().next() {
+            Some(error) => Err(undecided(&error.to_string())),
+            None => Ok(response.decision() == cedar_policy::Decision::Allow),
+        }
     }
 
     fn is_enumerated(&self, uid: &EntityUid) -> bool {

@@ -2,11 +2,13 @@
 //! whether a workflow may ship. Never computes a fact and never walks the graph.
 
 mod ask;
+mod built;
 mod clauses;
 mod guard;
 mod labels;
 mod policies;
 mod questions;
+mod scope;
 mod severity;
 mod stage;
 mod texts;

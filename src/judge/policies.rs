@@ -3,22 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr as _;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::Arc;
 
 use cedar_policy::{Effect, Entities, PolicySet, Request, Schema, ValidationMode, Validator, pst};
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
 
+use super::built::{cut_schema, load_file, validator};
 use super::clauses::{self, Clauses, Reason};
 use super::guard;
+use super::scope::{self, Scope};
 use super::severity::Severity;
 use super::stage::Stage;
 use super::texts::{Template, template};
 use crate::ids;
-use crate::packs::{LabelId, LabelKind, LabelSet, Library, Taxonomy};
+use crate::packs::{LabelSet, Library, Taxonomy};
 use crate::problem::{Problem, SourceFile, Span, did_you_mean};
 use crate::table::Table;
-use crate::vocabulary::{NAMESPACE, Vocabulary};
+use crate::vocabulary::Vocabulary;
 
 ids! {
     /// A policy.
@@ -148,28 +149,6 @@ impl Policy {
     }
 }
 
-/// What a policy's scope can match.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Scope {
-    /// Actions; none: all.
-    pub(super) actions: Option<Vec<String>>,
-    pub(super) principal: Constraint,
-    pub(super) resource: Constraint,
-}
-
-/// One side of a scope.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Constraint {
-    /// The entity type, for `is`.
-    pub(super) entity: Option<String>,
-    /// A class or label it must be in, for `in`.
-    pub(super) within: Option<LabelId>,
-    /// The very entity, for `==`, or for `in` something that is no class or label.
-    pub(super) exactly: Option<(String, String)>,
-    /// A name in it means nothing in this taxonomy, so nothing matches; validation has reported it.
-    pub(super) never: bool,
-}
-
 /// All policies of a run.
 #[derive(Debug)]
 pub struct Policies {
@@ -238,78 +217,6 @@ impl Policies {
     }
 }
 
-/// The names Cedar's schema depends on.
-fn names(taxonomy: &Taxonomy) -> Vec<String> {
-    let mut names: Vec<String> =
-        taxonomy.entries().filter(|(_, e)| e.kind != LabelKind::Case).map(|(_, e)| format!("{:?} {}", e.kind, e.name)).collect();
-    names.sort_unstable();
-    names
-}
-
-/// The validator over the whole vocabulary and a taxonomy. One process often judges many projects by the same packs, and building it is a good part of
-/// a small run.
-fn validator(vocabulary: &Vocabulary, taxonomy: &Taxonomy) -> Result<Arc<Validator>, Problem> {
-    static BUILT: Mutex<BTreeMap<Vec<String>, Arc<Validator>>> = Mutex::new(BTreeMap::new());
-    let key = names(taxonomy);
-    if let Some(known) = BUILT.lock().ok().and_then(|built| built.get(&key).cloned()) {
-        return Ok(known);
-    }
-    let validator = Arc::new(Validator::new(schema(vocabulary, taxonomy, None)?));
-    if let Ok(mut built) = BUILT.lock() {
-        built.insert(key, Arc::clone(&validator));
-    }
-    Ok(validator)
-}
-
-/// The schema cut to what policies mention, built once per taxonomy and set of names.
-fn cut_schema(vocabulary: &Vocabulary, taxonomy: &Taxonomy, mentioned: &BTreeSet<String>) -> Result<Arc<Schema>, Problem> {
-    static BUILT: Mutex<BTreeMap<(Vec<String>, BTreeSet<String>), Arc<Schema>>> = Mutex::new(BTreeMap::new());
-    let key = (names(taxonomy), mentioned.clone());
-    if let Some(known) = BUILT.lock().ok().and_then(|built| built.get(&key).cloned()) {
-        return Ok(known);
-    }
-    let schema = Arc::new(schema(vocabulary, taxonomy, Some(mentioned))?);
-    if let Ok(mut built) = BUILT.lock() {
-        // Schemas are large, and the next run's is most often the last one's.
-        if built.len() >= MOST_SCHEMAS {
-            built.clear();
-        }
-        built.insert(key, Arc::clone(&schema));
-    }
-    Ok(schema)
-}
-
-/// Policies of one file, parsed and validated, with the file and taxonomy they are of.
-type Loaded = (Arc<SourceFile>, Arc<Taxonomy>, Vec<Policy>);
-
-/// Schemas that are kept.
-const MOST_SCHEMAS: usize = 64;
-
-/// Files whose policies are kept: more than any library has, so that a process that reads packs anew for ever does not grow for ever.
-const MOST_LOADED: usize = 10_000;
-
-/// Policies already parsed and validated, by the addresses of their file and taxonomy, which the entry keeps alive. Parsing is most of a small run, and one
-/// process often judges many projects by the same packs.
-fn loaded() -> &'static Mutex<FxHashMap<(usize, usize, Role), Loaded>> {
-    static LOADED: OnceLock<Mutex<FxHashMap<(usize, usize, Role), Loaded>>> = OnceLock::new();
-    LOADED.get_or_init(Mutex::default)
-}
-
-fn load_file(file: &Arc<SourceFile>, role: Role, id: &str, taxonomy: &Arc<Taxonomy>, validator: &Validator) -> (Vec<Policy>, Vec<Problem>) {
-    let key = (Arc::as_ptr(file) as usize, Arc::as_ptr(taxonomy) as usize, role);
-    if let Some((_, _, policies)) = loaded().lock().ok().as_ref().and_then(|known| known.get(&key)) {
-        return (policies.clone(), Vec::new());
-    }
-    let mut loader = Loader { taxonomy, validator, problems: Vec::new(), found: Vec::new() };
-    loader.file(file, role, id);
-    if let (true, Ok(mut known)) = (loader.problems.is_empty(), loaded().lock())
-        && known.len() < MOST_LOADED
-    {
-        known.insert(key, (Arc::clone(file), Arc::clone(taxonomy), loader.found.clone()));
-    }
-    (loader.found, loader.problems)
-}
-
 /// Entity types whose ids are names; all others share rows between equal things.
 const NAMED_ENTITIES: [&str; 5] = ["Class", "Label", "Party", "Agreement", "Action"];
 
@@ -320,48 +227,16 @@ fn vocabulary_actions() -> Vec<String> {
     ["label", "receive", "operate", "rely", "ship"].map(str::to_owned).to_vec()
 }
 
-/// Cedar's schema: the embedded one with every class and label filled in; with `mentioned`, only the attributes some policy reads.
-fn schema(vocabulary: &Vocabulary, taxonomy: &Taxonomy, mentioned: Option<&BTreeSet<String>>) -> Result<Schema, Problem> {
-    let mut json = vocabulary.json().clone();
-    for (entity, kind) in [("Class", LabelKind::Class), ("Label", LabelKind::Label)] {
-        let mut names: Vec<&str> = taxonomy.entries().filter(|(_, e)| e.kind == kind).map(|(_, e)| e.name.as_str()).collect();
-        names.sort_unstable();
-        if let (Some(slot), false) = (json.pointer_mut(&format!("/{NAMESPACE}/entityTypes/{entity}/enum")), names.is_empty()) {
-            *slot = serde_json::json!(names);
-        }
-    }
-    if let Some(mentioned) = mentioned {
-        let types = json.pointer_mut(&format!("/{NAMESPACE}/entityTypes")).and_then(serde_json::Value::as_object_mut);
-        for entity in types.into_iter().flat_map(|t| t.values_mut()) {
-            retain(entity.pointer_mut("/shape"), mentioned);
-        }
-        let actions = json.pointer_mut(&format!("/{NAMESPACE}/actions")).and_then(serde_json::Value::as_object_mut);
-        for action in actions.into_iter().flat_map(|t| t.values_mut()) {
-            // Only the records inside a context are cut; the context's own keys are few and always there.
-            let attributes = action.pointer_mut("/appliesTo/context/attributes").and_then(serde_json::Value::as_object_mut);
-            for attribute in attributes.into_iter().flat_map(|t| t.values_mut()) {
-                retain(Some(attribute), mentioned);
-            }
-        }
-    }
-    Schema::from_json_value(json).map_err(|e| Problem::new("judge/bad-schema", format!("the Cedar schema cannot be built: {e}")))
-}
-
-fn retain(record: Option<&mut serde_json::Value>, mentioned: &BTreeSet<String>) {
-    if let Some(attributes) = record.and_then(|r| r.get_mut("attributes")).and_then(serde_json::Value::as_object_mut) {
-        attributes.retain(|name, _| mentioned.contains(name));
-    }
-}
-
-struct Loader<'l> {
-    taxonomy: &'l Taxonomy,
-    validator: &'l Validator,
-    problems: Vec<Problem>,
-    found: Vec<Policy>,
+/// Reads policy files.
+pub(super) struct Loader<'l> {
+    pub(super) taxonomy: &'l Taxonomy,
+    pub(super) validator: &'l Validator,
+    pub(super) problems: Vec<Problem>,
+    pub(super) found: Vec<Policy>,
 }
 
 impl Loader<'_> {
-    fn file(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
+    pub(super) fn file(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
         if let Err(problem) = guard::check(file) {
             self.problems.push(problem);
             return;
@@ -462,7 +337,7 @@ impl Loader<'_> {
                 "compare facts with literals; a sum is a fact the engine should compute",
             ));
         }
-        let scope = self.scope(body);
+        let scope = scope::of(self.taxonomy, body);
         let literals = [&scope.principal, &scope.resource].into_iter().filter_map(|c| c.exactly.as_ref()).map(|(entity, _)| entity);
         if let Some(entity) = literals.chain(&clauses.literals).find(|e| !NAMED_ENTITIES.contains(&e.as_str())) {
             return Err(refuse(
@@ -548,51 +423,6 @@ impl Loader<'_> {
         made.help = template(file, span, policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
         Ok(())
     }
-
-    fn scope(&self, body: &pst::Template) -> Scope {
-        let actions = match &body.action {
-            pst::ActionConstraint::Any => None,
-            pst::ActionConstraint::Eq(uid) => Some(vec![uid.eid.to_string()]),
-            pst::ActionConstraint::In(uids) => Some(uids.iter().map(|u| u.eid.to_string()).collect()),
-        };
-        let principal = match &body.principal {
-            pst::PrincipalConstraint::Any => Constraint::default(),
-            pst::PrincipalConstraint::Eq(entity) => self.exactly(entity),
-            pst::PrincipalConstraint::In(entity) => self.within(None, entity),
-            pst::PrincipalConstraint::Is(entity) => is(entity),
-            pst::PrincipalConstraint::IsIn(entity_type, entity) => self.within(Some(entity_type), entity),
-        };
-        let resource = match &body.resource {
-            pst::ResourceConstraint::Any => Constraint::default(),
-            pst::ResourceConstraint::Eq(entity) => self.exactly(entity),
-            pst::ResourceConstraint::In(entity) => self.within(None, entity),
-            pst::ResourceConstraint::Is(entity) => is(entity),
-            pst::ResourceConstraint::IsIn(entity_type, entity) => self.within(Some(entity_type), entity),
-        };
-        Scope { actions, principal, resource }
-    }
-
-    fn exactly(&self, entity: &pst::EntityOrSlot) -> Constraint {
-        match entity {
-            pst::EntityOrSlot::Entity(uid) => {
-                Constraint { exactly: Some((uid.ty.0.id.to_string(), uid.eid.to_string())), ..Constraint::default() }
-            }
-            pst::EntityOrSlot::Slot(_) => Constraint { never: true, ..Constraint::default() },
-        }
-    }
-
-    fn within(&self, entity_type: Option<&pst::EntityType>, entity: &pst::EntityOrSlot) -> Constraint {
-        let entity_type = entity_type.map(|t| t.0.id.to_string());
-        let pst::EntityOrSlot::Entity(uid) = entity else { return Constraint { never: true, ..Constraint::default() } };
-        match clauses::label_of(self.taxonomy, uid) {
-            Some(found) => Constraint { entity: entity_type, within: Some(found), ..Constraint::default() },
-            None => Constraint { entity: entity_type, ..self.exactly(entity) },
-        }
-    }
-}
-
-fn is(entity: &pst::EntityType) -> Constraint {
-    Constraint { entity: Some(entity.0.id.to_string()), ..Constraint::default() }
 }
 
 /// The place of a policy's own text in its file, at or after `from`.

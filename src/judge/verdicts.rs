@@ -30,10 +30,12 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         let mut gaps: Vec<Gap<'d>> = Vec::new();
         for asked in &asked {
             let Some(answer) = answers.get(asked.question.0 as usize) else { continue };
-            if answer.unpermitted {
+            let fired: Vec<Verdict<'d>> = answer.fired.iter().map(|fired| self.verdict(asked, fired, Some(propagation))).collect();
+            // What breaks a rule has its finding; a rule that only wants a fact must not hide that nothing permits the flow.
+            if answer.unpermitted && !fired.iter().any(|v| matches!(v.kind, VerdictKind::Violation)) {
                 gaps.push(Gap::unpermitted(asked));
             }
-            verdicts.extend(answer.fired.iter().map(|fired| self.verdict(asked, fired, Some(propagation))));
+            verdicts.extend(fired);
         }
         if Asking::new(self, propagation).asker.concerns("rely", "Project", "Verdict", false) {
             let waived = waived(&verdicts);
