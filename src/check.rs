@@ -280,6 +280,8 @@ fn judged(
     let declarations =
         Declarations { project: project.file.as_ref(), workflows: project.workflows.iter().collect(), waivers: project.waivers.as_ref() };
     let (graph, more) = graph::build(declarations, library, vocabulary);
+    // A workflow that is not among those checked may well exist.
+    let (covers_nothing, more): (Vec<Problem>, Vec<Problem>) = more.into_iter().partition(|p| p.code == graph::COVERS_NOTHING);
     problems.extend(more);
 
     let policies = Policies::load(library, vocabulary, permits, problems)?;
@@ -315,6 +317,7 @@ fn judged(
     notices.extend(few_packs(project, options, library));
     notices.extend(packs_without_role(project, library));
     notices.extend(idle_wildcards);
+    notices.extend(covers_nothing);
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
     Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
 }

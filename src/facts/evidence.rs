@@ -15,6 +15,8 @@ use crate::vocabulary::{Attribute, FactType, NameKind};
 pub(super) struct Filed<'d> {
     id: &'d str,
     declared: Declared<'d>,
+    date: &'d str,
+    owner: &'d str,
     /// The workflow whose file declares it; none for the project file.
     workflow: Option<WorkflowId>,
     /// Tasks of the workflows it covers, where some policy asks.
@@ -66,9 +68,9 @@ impl<'g, 'd> FactBase<'g, 'd> {
         let own = self.graph.workflows.iter().map(|(id, w)| (w.document, Some(id)));
         let entries = project.into_iter().chain(own).flat_map(|(document, workflow)| {
             let entries = document.root().get("evidence").into_iter().flat_map(Value::entries);
-            entries.map(move |(id, value)| Filed { id, declared: Declared { document, value }, workflow, tasks: BTreeSet::new() })
+            entries.map(move |(id, value)| (id, Declared { document, value }, workflow))
         });
-        let mut filed: Vec<Filed<'d>> = entries.filter(|f| self.is_in_force(f.declared)).collect();
+        let mut filed: Vec<Filed<'d>> = entries.filter_map(|(id, declared, workflow)| self.in_force_as(id, declared, workflow)).collect();
         if self.reads("tasks") {
             for filed in &mut filed {
                 let covered = self.graph.workflows.ids().filter(|w| covers(filed, &self.names_of_workflow(*w)));
@@ -79,13 +81,20 @@ impl<'g, 'd> FactBase<'g, 'd> {
     }
 
     /// The file is there and is the one meant; it is dated, not from the future, owned, and not past its review.
-    fn is_in_force(&self, evidence: Declared<'d>) -> bool {
-        let date = |key: &str| evidence.text(key).and_then(|d| d.parse::<Date>().ok());
-        let dated = date("date").is_some_and(|d| d <= self.environment.as_of);
-        let review = evidence.text("review_due");
-        let fresh = review.is_none_or(|d| d == "none") || date("review_due").is_some_and(|d| self.environment.as_of < d);
-        let on_file = evidence.text("uri").is_some_and(|uri| self.is_on_file(uri)) && self.hash_matches(evidence);
-        dated && fresh && on_file && evidence.text("owner").is_some()
+    fn in_force_as(&self, id: &'d str, declared: Declared<'d>, workflow: Option<WorkflowId>) -> Option<Filed<'d>> {
+        let day = |text: &str| text.parse::<Date>().ok();
+        let stated = |key: &str| self.of_evidence(declared, key)?.as_str();
+        let (date, owner) = (stated("date")?, stated("owner")?);
+        let dated = day(date).is_some_and(|d| d <= self.environment.as_of);
+        let fresh = stated("review_due").is_none_or(|due| due == "none" || day(due).is_some_and(|d| self.environment.as_of < d));
+        let on_file = declared.text("uri").is_some_and(|uri| self.is_on_file(uri)) && self.hash_matches(declared);
+        (dated && fresh && on_file).then(|| Filed { id, declared, date, owner, workflow, tasks: BTreeSet::new() })
+    }
+
+    /// A fact of evidence: its own, else the project's default for evidence.
+    pub(super) fn of_evidence(&self, declared: Declared<'d>, key: &str) -> Option<Value<'d>> {
+        let default = || self.graph.declarations.project_section("defaults")?.get("evidence")?.get(key);
+        declared.value.get(key).or_else(default)
     }
 
     /// The file is the one whose SHA-256 the declaration states, where it states one.
@@ -112,8 +121,8 @@ impl<'g, 'd> FactBase<'g, 'd> {
                 workflow: f.workflow.map(|w| self.graph.workflows[w].id.to_owned()),
                 id: f.id.to_owned(),
                 kind: f.kind().to_owned(),
-                date: text(f, "date"),
-                owner: text(f, "owner"),
+                date: f.date.to_owned(),
+                owner: f.owner.to_owned(),
                 uri: text(f, "uri"),
             })
             .collect();
@@ -183,10 +192,13 @@ impl<'g, 'd> FactBase<'g, 'd> {
         let FactType::Record(types) = &attribute.fact_type else { return FactValue::empty(&attribute.fact_type) };
         let mut latest = BTreeMap::new();
         for of_type in types {
-            let newest = filed.iter().filter(|f| f.kind() == of_type.name).max_by_key(|f| (f.declared.text("date"), f.id));
+            let newest = filed.iter().filter(|f| f.kind() == of_type.name).max_by_key(|f| (f.date, f.id));
             let read = newest.and_then(|f| Some((f, FactValue::read(f.declared.value, &of_type.fact_type)?)));
             if let Some((filed, FactValue::Record(mut record))) = read {
                 record.insert("tasks".to_owned(), FactValue::texts(filed.tasks.iter().copied()));
+                // Both may come from the project's defaults.
+                record.insert("date".to_owned(), FactValue::Date(filed.date.to_owned()));
+                record.insert("owner".to_owned(), FactValue::text(filed.owner));
                 latest.insert(of_type.name.clone(), FactValue::Record(record));
             }
         }

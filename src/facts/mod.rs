@@ -392,7 +392,8 @@ impl<'g, 'd> FactBase<'g, 'd> {
     #[must_use]
     pub fn declared(&self, entity: &'static str, declared: Declared<'d>, known: &Facts) -> Row {
         let facts = self.collect(self.wanted(entity), |a| {
-            known.get(&a.name).cloned().or_else(|| FactValue::read(declared.value.get(&a.name)?, &a.fact_type))
+            let stated = || if entity == "Evidence" { self.of_evidence(declared, &a.name) } else { declared.value.get(&a.name) };
+            known.get(&a.name).cloned().or_else(|| FactValue::read(stated()?, &a.fact_type))
         });
         Row { entity, id: None, facts, parents: LabelSet::default(), tags: BTreeMap::new() }
     }

@@ -160,6 +160,9 @@ pub struct Edge<'d> {
 /// What a model endpoint offers: what went in as a log would hold it, what came out, and the result file of a batch job.
 pub const ENDPOINT_OUTPUTS: [&str; 3] = ["prompt", "completion", "results"];
 
+/// The code of the remark that evidence names nothing that is there. It counts for nothing then, and no verdict rests on it.
+pub const COVERS_NOTHING: &str = "graph/covers-nothing";
+
 /// The input of a flow that names none.
 pub const DEFAULT_PORT: &str = "default";
 

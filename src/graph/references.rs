@@ -114,7 +114,31 @@ impl<'d> Checker<'_, 'd> {
     fn evidence(&mut self, at: At<'d>, root: Value<'d>, vocabulary: &Vocabulary) {
         for (_, value) in root.get("evidence").into_iter().flat_map(Value::entries) {
             self.record(at, value, vocabulary.entity("Evidence"));
+            for covered in value.get("covers").into_iter().flat_map(Value::items) {
+                self.covered(at, covered);
+            }
         }
+    }
+
+    /// What evidence covers is there: a document that covers nothing counts for nothing.
+    fn covered(&mut self, at: At<'d>, name: Value<'d>) {
+        let text = name.as_str().unwrap_or_default();
+        let nodes = || self.graph.nodes.rows().iter().map(|n| n.id.as_str());
+        let workflows = || self.graph.workflows.rows().iter().map(|w| w.id);
+        let service = matches!(self.library.providers.get(text), Ok(Some(_)));
+        if service || self.graph.parties.contains_key(text) || nodes().chain(workflows()).any(|n| n == text) {
+            return;
+        }
+        let known: BTreeSet<&str> = nodes().chain(workflows()).chain(self.graph.parties.keys().map(String::as_str)).collect();
+        let near = did_you_mean(text, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+        self.problems.push(
+            Problem::new(
+                super::COVERS_NOTHING,
+                format!("there is no workflow, node, service or party `{text}` for this evidence to cover"),
+            )
+            .at(at.document.file(), name.span(), "covers nothing")
+            .help(format!("{near}leave `covers` out where the document speaks of everything")),
+        );
     }
 
     /// Exactly one party is the project itself: with none nobody is inside, with two an outsider can be called inside.
@@ -195,6 +219,11 @@ impl<'d> Checker<'_, 'd> {
                 self.name_of(at, value, self.graph.people.keys().copied().collect(), "person", "graph/unknown-person");
             }
             FactType::Name(NameKind::Service) => self.service(at, value),
+            FactType::Name(NameKind::Evidence) => {
+                let section = |document: &'d Document| document.root().get("evidence").into_iter().flat_map(Value::entries);
+                let known = section(at.document).chain(self.graph.declarations.project.into_iter().flat_map(section));
+                self.name_of(at, value, known.map(|(id, _)| id).collect(), "evidence", "graph/unknown-evidence");
+            }
             FactType::Name(NameKind::Node) if value.as_str() != Some("none") => {
                 let name = value.as_str().unwrap_or_default();
                 if self.graph.find_node(at.workflow, name).is_none() {

@@ -11,6 +11,7 @@
 mod bench;
 mod cli;
 mod common;
+mod evidence;
 mod examples;
 mod leaks;
 mod properties;

@@ -1,5 +1,6 @@
 //! `flowgate explain`: the page of a rule, class, label, step type, provider or pack, and the list of them.
 
+mod evidence;
 mod pages;
 mod provider;
 
@@ -25,6 +26,7 @@ Examples:
   flowgate explain CLASS LABEL               a class and a label
   flowgate explain VENDOR/SERVICE            dated facts about a service
   flowgate explain PACK                      a pack
+  flowgate explain evidence                  documents that rules ask for
   flowgate explain 164.312                   every rule under a citation")]
 pub(super) struct Explain {
     /// A rule, class, label, step type, provider, pack or citation; left out,
@@ -45,7 +47,10 @@ impl Explain {
             pages.push(list(&shelf, console));
         }
         for name in &self.names {
-            let found = pages::of(name, &shelf, console)?;
+            let mut found = pages::of(name, &shelf, console)?;
+            if name == evidence::NAME {
+                found.push(evidence::page(&shelf, console));
+            }
             let cited = if found.is_empty() { citing(name, &shelf, console) } else { None };
             if found.is_empty() && cited.is_none() {
                 problems.push(unknown(name, &shelf));
