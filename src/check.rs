@@ -193,7 +193,8 @@ impl Project {
                 let Some(uri) = inner.as_str() else { continue };
                 let inside =
                     !is_elsewhere(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-                if !DOCUMENT_KEYS.contains(&key) || !inside || !root.join(uri).is_file() {
+                if !DOCUMENT_KEYS.contains(&key) || !inside || !std::fs::metadata(root.join(uri)).is_ok_and(|m| m.is_file() && m.len() > 0)
+                {
                     continue;
                 }
                 files.insert(uri.to_owned());

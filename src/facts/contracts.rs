@@ -33,6 +33,15 @@ impl<'g, 'd> FactBase<'g, 'd> {
         self.agreements_with_party(operator)
     }
 
+    /// Those among them that speak of the node's service: an agreement that lists services speaks of no other.
+    pub(super) fn agreements_for(&self, node: NodeId) -> impl Iterator<Item = Declared<'d>> + '_ {
+        let services = [self.graph.nodes[node].profile.map(|p| p.service.as_str()), self.graph.text_fact(node, "service")];
+        self.agreements_with(node).filter(move |agreement| {
+            let mut listed = agreement.texts("services").peekable();
+            listed.peek().is_none() || services == [None, None] || listed.any(|s| services.contains(&Some(s)))
+        })
+    }
+
     fn agreements_with_party<'s>(&'s self, party: Option<&'s str>) -> impl Iterator<Item = Declared<'d>> + 's {
         self.graph.agreements.values().copied().filter(move |agreement| {
             let parties: Vec<&str> = agreement.texts("parties").collect();
@@ -59,7 +68,7 @@ impl<'g, 'd> FactBase<'g, 'd> {
     /// Is a class in scope of some agreement with the node's operator? One that lists no classes is not limited by class.
     pub(super) fn covers_class(&self, node: NodeId, class: LabelId) -> bool {
         let above = &self.graph.taxonomy.entry(class).above;
-        self.agreements_with(node).any(|agreement| {
+        self.agreements_for(node).any(|agreement| {
             let mut listed = agreement.texts("classes").peekable();
             listed.peek().is_none() || listed.filter_map(|c| self.graph.taxonomy.find(LabelKind::Class, c)).any(|c| above.contains(c))
         })
@@ -83,10 +92,10 @@ impl<'g, 'd> FactBase<'g, 'd> {
         FactValue::Set(each.reduce(|all, one| all.intersection(&one).cloned().collect()).unwrap_or_default())
     }
 
-    /// What the agreements in force with a node's operator promise: of each clause the strictest. `None` where none is in force.
+    /// What the agreements in force for a node promise: of each clause the strictest. `None` where none is in force.
     pub(super) fn promises(&self, node: NodeId, attribute: &Attribute) -> Option<FactValue> {
         let FactType::Record(clauses) = &attribute.fact_type else { return None };
-        let agreements: Vec<Declared<'d>> = self.agreements_with(node).collect();
+        let agreements: Vec<Declared<'d>> = self.agreements_for(node).collect();
         if agreements.is_empty() {
             return None;
         }
@@ -105,7 +114,7 @@ impl<'g, 'd> FactBase<'g, 'd> {
     /// The agreement a promise would be declared on: the first in force with the operator.
     #[must_use]
     pub fn first_agreement_with(&self, node: NodeId) -> Option<(&'d str, Declared<'d>)> {
-        let spans: Vec<_> = self.agreements_with(node).map(|a| a.value.span()).collect();
+        let spans: Vec<_> = self.agreements_for(node).map(|a| a.value.span()).collect();
         self.graph.agreements.iter().find(|(_, a)| spans.contains(&a.value.span())).map(|(id, a)| (*id, *a))
     }
 

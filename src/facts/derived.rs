@@ -47,9 +47,14 @@ impl<'g, 'd> FactBase<'g, 'd> {
         let entries = self.graph.declarations.project_section("addressable").into_iter().flat_map(Value::entries);
         let complete = entries.filter(|(_, value)| {
             let decided = value.get("decision").and_then(Value::as_str).is_some_and(|d| (d == "implemented") == implemented);
-            decided && ["approver", "date", "reason", "document"].iter().all(|key| value.get(key).is_some())
+            decided && self.has_begun(*value) && ["approver", "date", "reason", "document"].iter().all(|key| value.get(key).is_some())
         });
         FactValue::texts(complete.map(|(name, _)| name))
+    }
+
+    /// Its `date` is there and not in the future.
+    fn has_begun(&self, value: Value<'d>) -> bool {
+        value.get("date").and_then(|d| d.as_str()?.parse::<Date>().ok()).is_some_and(|d| d <= self.environment.as_of)
     }
 
     /// Dated approvals that the Qualified Individual gave (16 CFR 314.4(c)).
@@ -58,7 +63,7 @@ impl<'g, 'd> FactBase<'g, 'd> {
         let individual = self.graph.declarations.project_section("qualified_individual").and_then(|q| q.get("person"));
         let given = entries.filter(|(_, value)| {
             let by_whom = value.get("approver").and_then(Value::as_str);
-            by_whom.is_some() && by_whom == individual.and_then(Value::as_str) && value.get("date").is_some()
+            by_whom.is_some() && by_whom == individual.and_then(Value::as_str) && self.has_begun(*value)
         });
         FactValue::texts(given.map(|(name, _)| name))
     }

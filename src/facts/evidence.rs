@@ -215,5 +215,5 @@ fn covers(filed: &Filed<'_>, asked: &Asked<'_>) -> bool {
 /// A reference that is not a file of the project: a web address, or the id of a register in which the document is kept.
 #[must_use]
 pub fn is_elsewhere(uri: &str) -> bool {
-    ["https://", "http://", "register:"].iter().any(|scheme| uri.starts_with(scheme))
+    ["https://", "http://", "register:"].iter().any(|scheme| uri.strip_prefix(scheme).is_some_and(|rest| !rest.trim().is_empty()))
 }

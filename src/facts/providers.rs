@@ -50,8 +50,12 @@ impl<'d> FactBase<'_, 'd> {
     fn relied_fact(&self, node: NodeId, service: &'d str, fact: &str, entry: Value<'d>) -> Option<ReliedFact<'d>> {
         let as_of = entry.get("as_of")?.as_str()?;
         let confidence = entry.get("confidence").and_then(Value::as_str).unwrap_or(OWN_WORD);
-        let checked =
-            self.graph.declarations.project_section("providers").and_then(|p| p.get(service)?.get("checked")?.get("date")?.as_str());
+        let checked = self
+            .graph
+            .declarations
+            .project_section("providers")
+            .and_then(|p| p.get(service)?.get("checked")?.get("date")?.as_str())
+            .filter(|date| date.parse::<jiff::civil::Date>().is_ok_and(|d| d <= self.environment.as_of));
         let known = Facts::from_iter(
             [
                 ("service", Some(FactValue::text(service))),

@@ -11,23 +11,52 @@ type Key = (Option<String>, SubjectNames, Option<String>);
 
 pub(super) fn fold(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let findings = fold_yielding(judge, findings);
-    fold_missing(judge, fold_repeats(findings))
+    fold_missing(judge, fold_draft(judge, fold_repeats(findings)))
+}
+
+/// Is the finding about a workflow that is still a draft?
+fn is_draft(judge: &Judge<'_, '_, '_>, finding: &Finding) -> bool {
+    let own = judge.base.graph.workflows.rows().iter().find(|w| Some(w.id) == finding.workflow.as_deref());
+    own.and_then(|w| w.document.root().get("stage")?.as_str()) == Some(Stage::Draft.word())
+}
+
+/// What a draft says of none of its nodes, it has not been asked yet: one finding for a rule about nodes, which names them all.
+fn fold_draft(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let same = |head: &&mut Finding| {
+            let nodes = matches!((&head.subject, &finding.subject), (SubjectNames::Node(_), SubjectNames::Node(_)));
+            nodes
+                && finding.data.is_empty()
+                && head.data.is_empty()
+                && finding.undeclared.is_empty()
+                && (&head.rule, &head.workflow, head.severity, &head.contract)
+                    == (&finding.rule, &finding.workflow, finding.severity, &finding.contract)
+                && is_draft(judge, &finding)
+        };
+        match (kept.iter_mut().find(same), &finding.subject) {
+            (Some(head), SubjectNames::Node(node)) => {
+                head.repeats.push(node.clone());
+                head.repeats.extend(finding.repeats.clone());
+                head.repeats.sort();
+                head.repeats.dedup();
+                head.related.push(crate::problem::Place { label: "here, too".to_owned(), ..finding.primary.clone() });
+            }
+            _ => kept.push(finding),
+        }
+    }
+    kept
 }
 
 /// One missing fact in many places of a workflow is one finding: it is one decision to write down, often under `defaults`. A draft has much to write
 /// down still: all that is missing in it is one finding.
 fn fold_missing(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
-    let workflows = judge.base.graph.workflows.rows();
-    let draft = |finding: &Finding| {
-        let own = workflows.iter().find(|w| Some(w.id) == finding.workflow.as_deref());
-        own.and_then(|w| w.document.root().get("stage")?.as_str()) == Some(Stage::Draft.word())
-    };
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings {
         let same = |head: &&mut Finding| {
             !finding.needed_by.is_empty()
                 && (&head.rule, &head.workflow, head.severity) == (&finding.rule, &finding.workflow, finding.severity)
-                && (facts(head) == facts(&finding) || draft(&finding))
+                && (facts(head) == facts(&finding) || is_draft(judge, &finding))
         };
         let Some(head) = kept.iter_mut().find(same) else {
             kept.push(finding);
@@ -48,7 +77,8 @@ fn fold_missing(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findin
         let several: BTreeSet<String> = facts(finding).into_iter().map(|fact| format!("`{fact}`")).collect();
         if several.len() > 1 {
             let names = several.into_iter().collect::<Vec<_>>().join(", ");
-            finding.message = format!("{names} are not declared, and {} rules cannot be decided without them", finding.needed_by.len());
+            let rules = if finding.needed_by.len() == 1 { "1 rule".to_owned() } else { format!("{} rules", finding.needed_by.len()) };
+            finding.message = format!("{names} are not declared, and {rules} cannot be decided without them");
             finding.help =
                 "declare them, on the node or flow or under `defaults`; from the pilot on each is a finding of its own".to_owned();
             finding.fingerprint = super::fingerprint(&[&finding.rule, finding.workflow.as_deref().unwrap_or_default(), "draft"]);

@@ -111,8 +111,11 @@ impl<'d> FlowGraph<'d> {
         }
         if let Some(of) = node.copy_of {
             let fact = self.fact_in_chain(of, name, depth + 1);
-            if matches!(fact, Fact::Stated { .. }) {
-                return fact;
+            match fact {
+                // What the team says of all its endpoints says nothing of what a provider keeps.
+                Fact::Stated { source: FactSource::Default, .. } if self.is_kept_by_others(id) => {}
+                Fact::Stated { .. } => return fact,
+                Fact::Missing { .. } => {}
             }
         }
         let defaults = self.declarations.project_section("defaults").and_then(|d| d.get(node.kind.word()));
@@ -125,10 +128,14 @@ impl<'d> FlowGraph<'d> {
     /// Defaults that name an operator are about its nodes alone, and none are about what another party keeps of its own accord: how the team runs its
     /// logs says nothing of a provider's.
     fn speaks_for(&self, defaults: Value<'d>, id: NodeId) -> bool {
-        let kept_by_others = self.nodes[id].copy_facts.is_some() && !self.is_self_run(id);
         let named = defaults.get(OPERATOR).and_then(Value::as_str);
-        !kept_by_others
+        !self.is_kept_by_others(id)
             && named.is_none_or(|named| self.operator(id).is_some_and(|o| o == named || (named == "self" && self.is_self_run(id))))
+    }
+
+    /// A copy that a provider keeps, as its profile says.
+    fn is_kept_by_others(&self, id: NodeId) -> bool {
+        self.nodes[id].copy_facts.is_some() && !self.is_self_run(id)
     }
 
     /// A profile's fact: one value, or one that another fact of the node decides.

@@ -71,6 +71,9 @@ impl<'d> Checker<'_, 'd> {
         for (_, value) in document.root().get("defaults").into_iter().flat_map(Value::entries) {
             self.record(at, value, vocabulary.entity("Store"));
         }
+        for (service, value) in document.root().get("providers").into_iter().flat_map(Value::entries) {
+            self.provider_facts(at, service, value, vocabulary.entity("Endpoint"));
+        }
         self.evidence(at, document.root(), vocabulary);
         self.one_self(document);
     }
@@ -116,6 +119,31 @@ impl<'d> Checker<'_, 'd> {
             self.record(at, value, vocabulary.entity("Evidence"));
             for covered in value.get("covers").into_iter().flat_map(Value::items) {
                 self.covered(at, covered);
+            }
+        }
+    }
+
+    /// What the project knows of a provider is about a profile and a fact that are there: a misspelt name would change nothing in silence.
+    fn provider_facts(&mut self, at: At<'d>, service: &str, value: Value<'d>, attributes: &[Attribute]) {
+        let span = value.key_span().unwrap_or(value.span());
+        if !self.library.providers.services().any(|known| known == service) {
+            let services: Vec<&str> = self.library.providers.services().collect();
+            let near = did_you_mean(service, services.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            self.problems.push(
+                Problem::new("graph/unknown-service", format!("there is no provider profile `{service}`"))
+                    .at(at.document.file(), span, "no such profile")
+                    .help(format!("{near}profiles: {}", services.join(", "))),
+            );
+        }
+        for (fact, entry) in value.get("facts").into_iter().flat_map(Value::entries) {
+            let known: Vec<&str> = attributes.iter().filter(|a| !a.computed).map(|a| a.name.as_str()).collect();
+            if !known.contains(&fact) {
+                let near = did_you_mean(fact, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
+                self.problems.push(
+                    Problem::new("graph/unknown-fact", format!("an endpoint has no fact `{fact}`"))
+                        .at(at.document.file(), entry.key_span().unwrap_or(entry.span()), "no such fact")
+                        .help(near.unwrap_or_else(|| "`flowgate schema flow` lists the facts of an endpoint".to_owned())),
+                );
             }
         }
     }

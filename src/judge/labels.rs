@@ -57,7 +57,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
 
 /// The policy gives a label by what leaves a step.
 fn needs_propagation(policy: &Policy) -> bool {
-    let facts = ["leaves_with", "dropped_classes", "dropped_labels", "tenants", "connected_to"];
+    let facts = ["leaves_with", "dropped_classes", "dropped_labels", "vouched", "tenants", "connected_to"];
     policy.role == Role::Label && facts.iter().any(|f| policy.clauses.attributes.contains(*f))
 }
 

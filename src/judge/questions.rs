@@ -277,7 +277,14 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         contract: Option<&'d str>,
         datum: Option<(ItemId, Variant)>,
     ) {
-        let stage = self.stages.get(&workflow).copied().unwrap_or_default();
+        let stage_of = |workflow: Option<WorkflowId>| self.stages.get(&workflow).copied().unwrap_or_default();
+        let stage = match subject {
+            // A shared node is as far as the furthest workflow that uses it.
+            Subject::Node(node) => {
+                self.judge.base.graph.workflows_of(node).into_iter().map(|w| stage_of(Some(w))).max().unwrap_or_default()
+            }
+            _ => stage_of(workflow),
+        };
         let question = self.asker.question(Question { action, principal, resource, context, of, stage });
         self.asked.push(Asked { question, subject, workflow, contract, datum, gap: None, also_at: None });
     }
@@ -378,7 +385,7 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         let known = Facts::from([
             ("kind".to_owned(), FactValue::text(gap.kind)),
             ("fact".to_owned(), FactValue::text(fact)),
-            ("rule".to_owned(), FactValue::text(if gap.rules.is_empty() { "none".to_owned() } else { gap.rules.join(", ") })),
+            ("rule".to_owned(), FactValue::text(if gap.rules.is_empty() { "none".to_owned() } else { gap.rules.join("`, `") })),
             ("severity".to_owned(), FactValue::text(gap.severity.word())),
         ]);
         let row = self.judge.base.known("Verdict", &known);

@@ -31,8 +31,8 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         for asked in &asked {
             let Some(answer) = answers.get(asked.question.0 as usize) else { continue };
             let fired: Vec<Verdict<'d>> = answer.fired.iter().map(|fired| self.verdict(asked, fired, Some(propagation))).collect();
-            // What breaks a rule has its finding; a rule that only wants a fact must not hide that nothing permits the flow.
-            if answer.unpermitted && !fired.iter().any(|v| matches!(v.kind, VerdictKind::Violation)) {
+            // Whatever rule a flow breaks, that one may be waived or lowered; that nothing permits it stays to be said.
+            if answer.unpermitted {
                 gaps.push(Gap::unpermitted(asked));
             }
             verdicts.extend(fired);

@@ -10,7 +10,7 @@ use super::{BODY, FormId, Item, ItemId, Labelling, Origin, OriginId, Sets, Varia
 use crate::declare::{Declared, NodeKind};
 use crate::graph::{DEFAULT_PORT, ENDPOINT_OUTPUTS, FlowGraph, NodeId, outputs_of};
 use crate::load::Value;
-use crate::packs::{LabelSet, Taxonomy};
+use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::table::{Interner, Table};
 
 /// Which inputs an effect takes from.
@@ -221,6 +221,30 @@ impl Machine {
             }
         }
         dropped.difference(&removes)
+    }
+
+    /// Labels that speak well of a datum and that the node's own effects give where none before them in that output takes a class away.
+    pub(super) fn vouched(&self, graph: &FlowGraph<'_>, node: NodeId) -> LabelSet {
+        let classes = |set: &LabelSet| set.iter().any(|id| graph.taxonomy.entry(id).kind == LabelKind::Class);
+        let mut vouched = LabelSet::default();
+        for output in &self.outputs[node] {
+            let mut taken = false;
+            for op in &output.ops {
+                let (changes, certain) = match op {
+                    Op::Change(change) => (vec![change], true),
+                    Op::When(_, then, otherwise) => (vec![then, otherwise], false),
+                    _ => continue,
+                };
+                for change in changes {
+                    let takes = classes(&change.remove);
+                    if !taken && !takes {
+                        vouched = vouched.union(&change.add.intersection(&self.assurances));
+                    }
+                    taken |= certain && takes;
+                }
+            }
+        }
+        vouched
     }
 
     /// What a node makes from nothing: fresh data, and what a model says when nothing is sent to it.

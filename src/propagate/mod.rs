@@ -170,6 +170,12 @@ impl Propagation<'_, '_> {
         self.graph.taxonomy.closure(&all)
     }
 
+    /// Assurances that a node's own effects give without taking anything away.
+    #[must_use]
+    pub fn vouched(&self, node: NodeId) -> LabelSet {
+        self.machine.vouched(self.graph, node)
+    }
+
     /// What arrives at a node and is declared away without being among what the node says it removes.
     #[must_use]
     pub fn dropped(&self, node: NodeId) -> LabelSet {
