@@ -113,7 +113,7 @@ impl<'d> FlowGraph<'d> {
             let fact = self.fact_in_chain(of, name, depth + 1);
             match fact {
                 // What the team says of all its endpoints says nothing of what a provider keeps.
-                Fact::Stated { source: FactSource::Default, .. } if self.is_kept_by_others(id) => {}
+                Fact::Stated { source: FactSource::Default, .. } if name != OPERATOR && self.is_kept_by_others(id) => {}
                 Fact::Stated { .. } => return fact,
                 Fact::Missing { .. } => {}
             }
