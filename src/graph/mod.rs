@@ -3,6 +3,7 @@
 
 mod build;
 mod facts;
+mod papers;
 mod references;
 
 use std::collections::BTreeMap;

@@ -154,7 +154,7 @@ fn widening_never_permits_what_an_alternative_would_not() {
     std::fs::write(folder.join("permit.cedar"), permits).unwrap();
     let file = format!("{CLINIC}permit: permit.cedar\n");
     let body = "sources: { src: { location: x, fields: { t: [id.name, regulated.health.note] } } }\n\
-                steps: { f: { type: filter, removes: [id, regulated], version: v1 }, j: { type: convert } }\nstores: { s: {} }\n\
+                steps: { f: { type: filter, removes: [id, regulated], surfaces: [body], version: v1 }, j: { type: convert } }\nstores: { s: {} }\n\
                 flows: [ { from: src, to: f, fields: [t] }, { from: f, to: j, fields: [t] }, { from: src, to: j, fields: [t] }, { from: j, to: s, fields: [t] } ]";
     for cap in [64, 1] {
         let mut project = project(&file, &[&format!("workflow: w\nstage: pilot\n{body}")]);
