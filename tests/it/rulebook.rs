@@ -175,3 +175,24 @@ fn no_condition_goes_unnoticed() {
     assert_eq!(known.difference(&left).collect::<Vec<_>>(), Vec::<&String>::new(), "these are noticed by now; take them off the list");
     assert!(made > 1000, "only {made} mutants");
 }
+
+/// A source, a hosted endpoint and an output, and nothing else written down: what matters most comes first, and it is not too much to read.
+#[test]
+fn a_minimal_draft_hears_at_most_ten_things() {
+    let draft = "workflow: reply\nstage: draft\n\
+        sources: { tickets: { subject: customer, fields: { text: { class: customer.ticket, free_text: true }, email: id.email } } }\n\
+        endpoints: { drafter: { service: openai/responses } }\noutputs: { reply: { audience: customer } }\n\
+        flows: [ { from: tickets, to: drafter, fields: [text, email] }, { from: drafter, to: reply, fields: [completion] } ]\n";
+    for (role, first) in [
+        ("hipaa_covered_entity", "hipaa/baa-missing"),
+        ("hipaa_business_associate", "hipaa/baa-subcontractor"),
+        ("ftc_financial_institution", "ftc/provider-contract"),
+    ] {
+        let file = format!("version: 1\nroles: [{role}]\npacks: [core, route, contract, rmf]\nparties: {{ acme: {{ relation: self }} }}\n");
+        let report = check(&crate::common::project(&file, &[draft]), &crate::common::options());
+        let told: Vec<&str> = report.findings.iter().map(|f| f.rule.as_str()).collect();
+        assert!(report.problems.is_empty(), "{:?}", report.problems);
+        assert!(told.len() <= 10, "{role}: {told:#?}");
+        assert_eq!(told[0], first, "{told:#?}");
+    }
+}
