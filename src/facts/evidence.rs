@@ -130,7 +130,7 @@ impl<'g, 'd> FactBase<'g, 'd> {
         all
     }
 
-    /// Tasks of the workflows that a document covers, in force or not.
+    /// What the project file declares: it speaks for the project as a whole.
     pub(super) fn evidence_of_project(&self) -> Vec<&Filed<'d>> {
         self.filed.iter().filter(|f| f.workflow.is_none()).collect()
     }

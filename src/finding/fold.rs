@@ -20,7 +20,7 @@ fn is_draft(judge: &Judge<'_, '_, '_>, finding: &Finding) -> bool {
     own.and_then(|w| w.document.root().get("stage")?.as_str()) == Some(Stage::Draft.word())
 }
 
-/// What a draft says of none of its nodes, it has not been asked yet: one finding for a rule about nodes, which names them all.
+/// In a draft a rule about nodes gives one finding for all of them: what nobody has written down yet is most often one decision.
 fn fold_draft(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings {

@@ -58,13 +58,7 @@ impl<'d> Checker<'_, 'd> {
     pub(super) fn provider_facts(&mut self, at: At<'d>, service: &str, value: Value<'d>, attributes: &[Attribute]) {
         let span = value.key_span().unwrap_or(value.span());
         if !self.library.providers.services().any(|known| known == service) {
-            let services: Vec<&str> = self.library.providers.services().collect();
-            let near = did_you_mean(service, services.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
-            self.problems.push(
-                Problem::new("graph/unknown-service", format!("there is no provider profile `{service}`"))
-                    .at(at.document.file(), span, "no such profile")
-                    .help(format!("{near}profiles: {}", services.join(", "))),
-            );
+            self.unknown_service(at, service, span);
         }
         for (fact, entry) in value.get("facts").into_iter().flat_map(Value::entries) {
             let known: Vec<&str> = attributes.iter().filter(|a| !a.computed).map(|a| a.name.as_str()).collect();

@@ -197,14 +197,18 @@ impl<'d> Checker<'_, 'd> {
     fn service(&mut self, at: At<'d>, value: Value<'d>) {
         let name = value.as_str().unwrap_or_default();
         if matches!(self.library.providers.get(name), Ok(None)) {
-            let services: Vec<&str> = self.library.providers.services().collect();
-            let near = did_you_mean(name, services.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
-            self.problems.push(
-                Problem::new("graph/unknown-service", format!("there is no provider profile `{name}`"))
-                    .at(at.document.file(), value.span(), "no such profile")
-                    .help(format!("{near}profiles: {}; a pack can bring its own under `providers/`", services.join(", "))),
-            );
+            self.unknown_service(at, name, value.span());
         }
+    }
+
+    pub(super) fn unknown_service(&mut self, at: At<'d>, name: &str, span: Span) {
+        let services: Vec<&str> = self.library.providers.services().collect();
+        let near = did_you_mean(name, services.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+        self.problems.push(
+            Problem::new("graph/unknown-service", format!("there is no provider profile `{name}`"))
+                .at(at.document.file(), span, "no such profile")
+                .help(format!("{near}profiles: {}; a pack can bring its own under `providers/`", services.join(", "))),
+        );
     }
 
     pub(super) fn name_of(&mut self, at: At<'d>, value: Value<'d>, known: Vec<&str>, noun: &str, code: &'static str) {

@@ -234,3 +234,44 @@ fn a_waiver_covers_what_it_names() {
     assert_eq!(waived(", fact: audit_log"), 1);
     assert_eq!(waived(", fact: retention"), 0);
 }
+
+/// A misspelt service or fact under `providers` would leave the profile's milder word standing.
+#[test]
+fn what_is_said_of_a_provider_is_about_something() {
+    let body = format!("sources: {{ {EHR} }}\n{EP}\nflows: [ {{ from: ehr, to: ep, fields: [note] }} ]");
+    let facts = |service: &str, fact: &str| {
+        format!("{CLINIC}providers: {{ {service}: {{ facts: {{ {fact}: {{ value: opted_in, as_of: 2026-06-01, source: x }} }} }} }}\n")
+    };
+    stops(&run(&facts("openai/response", "training_use"), &body), "graph/unknown-service");
+    stops(&run(&facts("openai/responses", "training_uses"), &body), "graph/unknown-fact");
+    assert_eq!(run(&facts("openai/responses", "training_use"), &body).problems.len(), 0);
+}
+
+/// A draft fills a shared store and production reads it: the store is as far as production.
+#[test]
+fn a_shared_store_is_as_far_as_the_furthest_workflow_that_uses_it() {
+    let file = format!("{CLINIC}stores: {{ pool: {{ at_rest: none }} }}\n");
+    let fills =
+        |stage: &str| format!("workflow: a\nstage: {stage}\nsources: {{ {EHR} }}\nflows: [ {{ from: ehr, to: pool, fields: [note] }} ]");
+    let reads = "workflow: b\nstage: production\noutputs: { out: { operator: acme } }\nflows: [ { from: pool, to: out, fields: [note] } ]";
+    let alone = check(&project(&file, &[&fills("draft")]), &options());
+    assert!(!alone.findings.iter().any(|f| f.rule == "hipaa/encrypt-rest"), "a draft by itself is not asked");
+    finds(&check(&project(&file, &[&fills("draft"), reads]), &options()), "hipaa/encrypt-rest");
+}
+
+/// What another service's agreement promises is no promise for this one.
+#[test]
+fn an_agreement_speaks_of_the_services_it_lists() {
+    let file = |other: &str| {
+        format!(
+            "version: 1\nroles: []\npacks: [core, route]\nparties: {{ acme: {{ relation: self }}, openai: {{ relation: processor }} }}\n\
+             agreements:\n  narrow: {{ type: dpa, parties: [acme, openai], services: [openai/responses], classes: [customer.usage], status: signed, effective: 2026-01-01, expires: none }}\n\
+             \x20 wide: {{ type: msa, parties: [acme, openai], services: [{other}], status: signed, effective: 2026-01-01, expires: none }}\n"
+        )
+    };
+    let body = "sources: { s: { operator: acme, location: x, raw_may_leave: 'yes', fields: { t: regulated.health.note } } }\n\
+                endpoints: { ep: { service: openai/responses, retention_mode: default } }\nflows: [ { from: s, to: ep, fields: [t] } ]";
+    finds(&run(&file("openai/batch"), body), "route/never-leave-no-processor");
+    let report = run(&file("openai/responses"), body);
+    assert!(!report.findings.iter().any(|f| f.rule == "route/never-leave-no-processor"));
+}
