@@ -1,38 +1,22 @@
 //! The pipeline on one screen: validate, graph, propagate, judge, finding. Reading files happens before it and printing after it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use sha2::{Digest as _, Sha256};
 
 use crate::declare::Declarations;
-use crate::facts::{Environment, EvidenceOnFile, FactBase, is_elsewhere};
+use crate::facts::{Environment, EvidenceOnFile, FactBase};
 use crate::finding::{Finding, findings, waived};
 use crate::graph;
-use crate::judge::{self, Judge, Policies, Severity};
-use crate::load::{self, Document, Limits, Value};
+use crate::judge::{self, Judge, Judged, Policies, Severity};
+use crate::load::Value;
 use crate::packs::{Library, Selection};
-use crate::problem::{Problem, SourceFile, Span};
+use crate::problem::{Place, Problem, SourceFile, Span};
+use crate::project::Project;
 use crate::propagate::{DEFAULT_VARIANT_CAP, propagate};
+use crate::record::{Record, Sources};
 use crate::validate::{self, SchemaName};
 use crate::vocabulary::Vocabulary;
-
-/// The documents of one project, and where it lies.
-#[derive(Debug, Default)]
-pub struct Project {
-    /// Folder that paths in the files are relative to; none for standard input.
-    pub root: Option<PathBuf>,
-    /// `flowgate.yaml`.
-    pub file: Option<Document>,
-    /// Workflow files.
-    pub workflows: Vec<Document>,
-    /// `flowgate.waivers.yaml`.
-    pub waivers: Option<Document>,
-    /// Files that could not be read.
-    pub problems: Vec<Problem>,
-}
 
 /// How to check.
 #[derive(Clone, Debug)]
@@ -51,6 +35,8 @@ pub struct Options {
     pub variant_cap: usize,
     /// Ask only policies whose scope can match.
     pub slicing: bool,
+    /// Keep a [`Record`]: inputs, coverage, the graph in names.
+    pub record: bool,
 }
 
 impl Options {
@@ -65,6 +51,7 @@ impl Options {
             waivers: true,
             variant_cap: DEFAULT_VARIANT_CAP,
             slicing: true,
+            record: false,
         }
     }
 }
@@ -118,116 +105,45 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// What a reader should know; none of them changes the exit code.
     pub notices: Vec<Problem>,
+    /// What an auditor asks for besides, where it was asked for.
+    pub record: Option<Record>,
+    /// What the project is called where there are several; none for what belongs to no project.
+    pub name: Option<String>,
+    /// The project's folder as seen from the top of its repository, `/` between its parts; empty where it is the top, or nobody knows.
+    pub folder: String,
+    /// What the findings were compared with.
+    pub comparison: Option<Comparison>,
 }
 
-/// Sections that refer to documents, and the keys that do.
-const WITH_DOCUMENTS: [&str; 6] = ["evidence", "agreements", "addressable", "qi_approvals", "providers", "qualified_individual"];
-const DOCUMENT_KEYS: [&str; 3] = ["uri", "document", "provider_program_document"];
+/// Codes of the notices on what a change does to the gate; formats that have a section for it leave them out.
+pub const GATE_CHANGED: &str = "base/gate";
+/// As [`GATE_CHANGED`], on what a waiver of the change covers.
+pub const GATE_WAIVED: &str = "base/waived";
 
-impl Project {
-    /// Reads a project from disk: the nearest project file at or above `start`, and every workflow file below that.
-    #[must_use]
-    pub fn read(start: &Path, limits: &Limits) -> Self {
-        match load::find_project(start) {
-            Ok(files) => Self::read_files(files.root, files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits),
-            Err(problem) => Self { problems: vec![problem], ..Self::default() },
-        }
+impl Report {
+    /// Notices besides those on the gate, for formats that have a section for these.
+    pub fn other_notices(&self) -> impl Iterator<Item = &Problem> {
+        self.notices.iter().filter(|n| !matches!(n.code, GATE_CHANGED | GATE_WAIVED))
     }
+}
 
-    /// Reads exactly these files.
-    #[must_use]
-    pub fn read_files(root: PathBuf, file: Option<&Path>, waivers: Option<&Path>, flows: &[PathBuf], limits: &Limits) -> Self {
-        let mut project = Self::default();
-        let keep = |result: Result<Document, Problem>, problems: &mut Vec<Problem>| match result {
-            Ok(document) => Some(document),
-            Err(problem) => {
-                problems.push(problem);
-                None
-            }
-        };
-        project.file = file.and_then(|f| keep(load::read(f, &root, limits), &mut project.problems));
-        project.waivers = waivers.and_then(|f| keep(load::read(f, &root, limits), &mut project.problems));
-        for result in load::read_all(flows, &root, limits) {
-            project.workflows.extend(keep(result, &mut project.problems));
-        }
-        project.root = Some(root);
-        project
-    }
-
-    /// The legal roles the project file states.
-    fn roles(&self) -> impl Iterator<Item = &str> {
-        let roles = self.file.as_ref().and_then(|f| f.root().get("roles"));
-        roles.into_iter().flat_map(Value::items).filter_map(Value::as_str)
-    }
-
-    /// The packs the project file names, private ones by path.
-    fn packs(&self, problems: &mut Vec<Problem>) -> (Vec<String>, Vec<PathBuf>) {
-        let named = self.file.as_ref().and_then(|f| f.root().get("packs"));
-        let (mut packs, mut private) = (Vec::new(), Vec::new());
-        for value in named.into_iter().flat_map(Value::items) {
-            let name = value.as_str().unwrap_or_default();
-            if !name.starts_with('.') {
-                packs.push(name.to_owned());
-            } else if let Some(root) = &self.root {
-                private.push(root.join(name));
-            } else if let Some(file) = &self.file {
-                problems.push(
-                    Problem::new("packs/no-root", "a private pack is named by a path, and standard input has none")
-                        .at(file.file(), value.span(), "relative to the project file")
-                        .help("name the folder with `--packs`"),
-                );
-            }
-        }
-        (packs, private)
-    }
-
-    /// The files that evidence, agreements and decisions refer to, as far as they exist below the root, and the SHA-256 of those for which one is
-    /// stated. Nothing else is looked at.
-    fn files(&self) -> (BTreeSet<String>, BTreeMap<String, String>) {
-        let (mut files, mut hashes) = (BTreeSet::new(), BTreeMap::new());
-        let Some(root) = &self.root else { return (files, hashes) };
-        let documents = self.file.iter().chain(&self.workflows);
-        let mut todo: Vec<Value<'_>> = documents.flat_map(|d| WITH_DOCUMENTS.iter().filter_map(|s| d.root().get(s))).collect();
-        while let Some(value) = todo.pop() {
-            for (key, inner) in value.entries() {
-                let Some(uri) = inner.as_str() else { continue };
-                let inside =
-                    !is_elsewhere(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-                if !DOCUMENT_KEYS.contains(&key) || !inside || !std::fs::metadata(root.join(uri)).is_ok_and(|m| m.is_file() && m.len() > 0)
-                {
-                    continue;
-                }
-                files.insert(uri.to_owned());
-                if value.get("sha256").is_some()
-                    && let Ok(bytes) = std::fs::read(root.join(uri))
-                {
-                    hashes.insert(uri.to_owned(), Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect());
-                }
-            }
-            todo.extend(value.entries().map(|(_, inner)| inner).chain(value.items()));
-        }
-        (files, hashes)
-    }
-
-    /// The project's own permits, which replace the base for `receive`.
-    fn permits(&self, problems: &mut Vec<Problem>) -> Option<Arc<SourceFile>> {
-        let file = self.file.as_ref()?;
-        let value = file.root().get("permit")?;
-        let name = value.as_str()?;
-        let text = self.root.as_ref().map(|root| std::fs::read_to_string(root.join(name)));
-        match text {
-            Some(Ok(text)) => Some(Arc::new(SourceFile { name: name.to_owned(), text })),
-            _ => {
-                problems.push(
-                    Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`"))
-                        .at(file.file(), value.span(), "named here")
-                        .help("the path is relative to the project file"),
-                );
-                // Without its own list the project would fall back to a base that permits everything: nothing is permitted instead.
-                Some(Arc::new(SourceFile { name: name.to_owned(), text: String::new() }))
-            }
-        }
-    }
+/// What findings were compared with, and what came of it. Set by a comparison, never by a check.
+#[derive(Clone, Debug, Default)]
+pub struct Comparison {
+    /// The base as it was named: a revision or a folder; none where only a baseline file was.
+    pub base: Option<String>,
+    /// The commit of the base, in hexadecimal.
+    pub commit: Option<String>,
+    /// Findings of the base that are gone.
+    pub fixed: Vec<Finding>,
+    /// Findings of the base that a waiver of this change covers now.
+    pub newly_waived: Vec<Finding>,
+    /// Changes of what is asked, waived or counted: they can make findings go away without mending anything.
+    pub gate: Vec<Place>,
+    /// The baseline file.
+    pub baseline: Option<String>,
+    /// Entries of the baseline file that no finding has any more.
+    pub outlived: Vec<String>,
 }
 
 /// Checks a project: the stages in order. A problem in one place never hides the findings of the others.
@@ -290,7 +206,7 @@ fn judged(
     let (files, hashes) = project.files();
     let environment = Environment { as_of: as_of(project, options), files, hashes };
     let base = FactBase::new(&graph, vocabulary, &policies.mentioned, &environment);
-    let judge = Judge { base: &base, policies: &policies, slicing: options.slicing };
+    let judge = Judge { base: &base, policies: &policies, slicing: options.slicing, coverage: options.record };
 
     // Labels that depend on what leaves a step are asked for after a first round without them; they change labels only, never classes.
     let (mut labelling, more) = judge.labels(None, options.variant_cap);
@@ -308,7 +224,8 @@ fn judged(
     if !problems.iter().any(|p| p.code.starts_with("graph/")) {
         problems.extend(idle);
     }
-    let (verdicts, more) = judge.verdicts(&propagation, |verdicts| waived(&judge, &propagation, verdicts, options.waivers));
+    let Judged { verdicts, coverage, problems: more } =
+        judge.verdicts(&propagation, |verdicts| waived(&judge, &propagation, verdicts, options.waivers));
     problems.extend(more);
     let rules = library.rules.iter().filter(|r| r.enabled).count();
     let mut checked = checked(&graph, library, &environment, rules);
@@ -320,7 +237,12 @@ fn judged(
     notices.extend(idle_wildcards);
     notices.extend(covers_nothing);
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
-    Ok(Report { checked, findings: found.open, waived: found.waived, problems: Vec::new(), notices })
+    let record = options.record.then(|| {
+        let (base, propagation, policies) = (&base, &propagation, &policies);
+        let sources = Sources { base, propagation, policies, library, coverage: &coverage, findings: &found.open, waived: &found.waived };
+        Record::of(&sources, project.inputs())
+    });
+    Ok(Report { checked, findings: found.open, waived: found.waived, notices, record, ..Report::default() })
 }
 
 fn as_of(project: &Project, options: &Options) -> Date {

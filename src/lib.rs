@@ -35,12 +35,18 @@ pub mod judge;
 
 pub mod finding;
 
+pub mod record;
+
 pub mod report;
 
 mod check;
+mod project;
+
+pub mod compare;
 
 pub mod rulebook;
 
 pub mod cli;
 
-pub use self::check::{Checked, Options, Project, Report, SeverityChange, check};
+pub use self::check::{Checked, Comparison, Options, Report, SeverityChange, check};
+pub use self::project::Project;

@@ -1,11 +1,11 @@
 //! Every pack in reach, with all rules switched on: for the subcommands that show policies and judge nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{PackSource, targets};
 use crate::judge::{self, Policies, Policy, Role};
-use crate::load::{self, Document, Limits, Value};
-use crate::packs::{Library, Selection};
+use crate::load::{self, Document, Folder, Limits, Value};
+use crate::packs::{Library, PackFolder, Selection};
 use crate::problem::Problem;
 use crate::vocabulary::Vocabulary;
 
@@ -23,7 +23,7 @@ impl Shelf {
     /// Reads the built-in packs, those named, and the private ones of the project around the current folder.
     pub(super) fn load(source: &PackSource) -> Result<Self, Problem> {
         let (mut private, mut problems) = around();
-        private.extend(source.private.iter().cloned());
+        private.extend(source.folders());
         let selection = Selection { private, policies: source.policies.clone(), ..Selection::default() };
         let (mut library, more) = Library::load(&selection);
         problems.extend(more);
@@ -43,14 +43,15 @@ impl Shelf {
 }
 
 /// Folders of private packs that a project file names by path.
-pub(super) fn private_packs(project: &Document, root: &Path) -> Vec<PathBuf> {
+pub(super) fn private_packs(project: &Document, root: &Path) -> Vec<PackFolder> {
     let named = project.root().get("packs");
     let paths = named.into_iter().flat_map(Value::items).filter_map(Value::as_str).filter(|name| name.starts_with('.'));
-    paths.map(|name| root.join(name)).collect()
+    let folder = Folder::Disk(root.to_owned());
+    paths.map(|name| PackFolder::of_project(&folder, name)).collect()
 }
 
 /// The private packs of the project the current folder is in, if it is in one.
-fn around() -> (Vec<PathBuf>, Vec<Problem>) {
+fn around() -> (Vec<PackFolder>, Vec<Problem>) {
     let Some((root, file)) = targets::project_around(Path::new(".")) else { return (Vec::new(), Vec::new()) };
     match load::read(&file, &root, &Limits::default()) {
         Ok(project) => (private_packs(&project, &root), Vec::new()),

@@ -10,7 +10,7 @@ use super::console::shown;
 use crate::load::{self, ProjectFiles};
 use crate::problem::Problem;
 
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+pub(super) const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
 
 /// One check to make.
@@ -20,6 +20,27 @@ pub(super) enum Target {
     Project(Named),
     /// One workflow on standard input.
     Stdin,
+}
+
+impl Target {
+    /// The project's folder.
+    pub(super) fn root(&self) -> Option<PathBuf> {
+        match self {
+            Self::Project(named) => Some(named.files.root.clone()),
+            Self::Stdin => None,
+        }
+    }
+
+    /// The declarations it is read from.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Project(named) => {
+                let files = &named.files;
+                files.project.iter().chain(&files.waivers).chain(&files.flows).cloned().collect()
+            }
+            Self::Stdin => Vec::new(),
+        }
+    }
 }
 
 /// A project and what was named of it. The whole project is judged, because data reaches a workflow from others through shared nodes;
@@ -57,8 +78,18 @@ impl Named {
     }
 }
 
-/// The checks that `paths` ask for, in the order they are first named, and the paths that name nothing.
+/// The checks that `paths` ask for, in the order they are first named, and the paths that name nothing. Projects inside a project are checks of their
+/// own: nothing below a folder that was named goes unjudged.
 pub(super) fn targets(paths: &[PathBuf]) -> (Vec<Target>, Vec<Problem>) {
+    named_by(paths, true)
+}
+
+/// The same for what is about one project: a folder that is one stands for itself, whatever projects lie in it.
+pub(super) fn project_of(path: &Path) -> (Vec<Target>, Vec<Problem>) {
+    named_by(&[path.to_owned()], false)
+}
+
+fn named_by(paths: &[PathBuf], inner: bool) -> (Vec<Target>, Vec<Problem>) {
     let (mut targets, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         if path.as_os_str() == "-" {
@@ -67,7 +98,7 @@ pub(super) fn targets(paths: &[PathBuf]) -> (Vec<Target>, Vec<Problem>) {
             }
             continue;
         }
-        let named = if path.is_dir() { folder(path) } else { file(path).map(|named| vec![named]) };
+        let named = if path.is_dir() { folder(path, inner) } else { file(path).map(|named| vec![named]) };
         match named {
             Ok(found) if found.is_empty() => problems.push(no_workflow(path)),
             Ok(found) => {
@@ -104,12 +135,23 @@ pub(super) fn name(root: &Path) -> String {
     shown(root.strip_prefix(&here).unwrap_or(root))
 }
 
+/// A folder as seen from the top of the repository it is in, `/` between its parts; empty where it is the top, or in none.
+pub(super) fn folder_in_repository(root: &Path) -> String {
+    let Ok(root) = fs::canonicalize(root) else { return String::new() };
+    let top = root.ancestors().find(|folder| folder.join(".git").exists());
+    top.and_then(|top| root.strip_prefix(top).ok()).filter(|path| !path.as_os_str().is_empty()).map(shown).unwrap_or_default()
+}
+
 /// A folder is a project, a part of one, or holds projects.
-fn folder(path: &Path) -> Result<Vec<Named>, Problem> {
+fn folder(path: &Path, inner: bool) -> Result<Vec<Named>, Problem> {
     let files = load::find_project(path)?;
     let here = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if here == files.root && files.project.is_some() {
-        return Ok(vec![Named::whole(files)]);
+        let own = Named::whole(files);
+        let more = if inner { nested(&here)? } else { Vec::new() };
+        // A project that only holds others has no workflow of its own to report on.
+        let keep = more.is_empty() || !own.is_empty();
+        return Ok(keep.then_some(own).into_iter().chain(more).collect());
     }
     let only: BTreeSet<PathBuf> = files.flows.iter().filter(|flow| flow.starts_with(&here)).cloned().collect();
     let own = (!only.is_empty()).then_some(Named { files, only: Some(only) });
@@ -140,7 +182,8 @@ fn nested(folder: &Path) -> Result<Vec<Named>, Problem> {
     let walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
     let walk = walk.filter_entry(|entry| {
         let name = entry.file_name().to_string_lossy();
-        entry.file_type().is_dir() && !name.starts_with('.') && !SKIPPED.contains(&&*name)
+        // The fixtures of a pack's rules are projects for its tests.
+        entry.file_type().is_dir() && !is_passed_over(&name) && !entry.path().join("PACK.md").is_file()
     });
     let mut found = Vec::new();
     for entry in walk {
@@ -153,6 +196,11 @@ fn nested(folder: &Path) -> Result<Vec<Named>, Problem> {
         }
     }
     Ok(found)
+}
+
+/// Folders that hold no project to check.
+pub(super) fn is_passed_over(name: &str) -> bool {
+    name.starts_with('.') || SKIPPED.contains(&name)
 }
 
 fn project_file(folder: &Path) -> Option<PathBuf> {

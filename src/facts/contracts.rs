@@ -20,7 +20,8 @@ const HOURS_TO_REACT: i64 = 24;
 
 impl<'g, 'd> FactBase<'g, 'd> {
     /// Signed, begun and not ended on the date of judging. An agreement without an end date has not shown that it holds.
-    pub(super) fn in_force(&self, agreement: Declared<'d>) -> bool {
+    #[must_use]
+    pub fn in_force(&self, agreement: Declared<'d>) -> bool {
         let date = |key: &str| agreement.text(key).and_then(|d| d.parse::<Date>().ok());
         let begun = date("effective").is_some_and(|d| d <= self.environment.as_of);
         let lasting = agreement.text("expires") == Some("none") || date("expires").is_some_and(|d| self.environment.as_of < d);

@@ -19,6 +19,7 @@ use crate::propagate::{ItemId, Propagation, Variant};
 use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
 
 pub use self::evidence::{EvidenceOnFile, is_elsewhere};
+pub use self::providers::ReliedFact;
 pub use self::value::{FactValue, days_in_words, uid};
 
 /// Facts by name.

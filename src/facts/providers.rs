@@ -18,6 +18,10 @@ pub struct ReliedFact<'d> {
     pub declared: Declared<'d>,
     /// Where the fact stands.
     pub place: Place,
+    /// The entry itself: value, source, date, confidence.
+    pub entry: Value<'d>,
+    /// The project's own word, in place of the profile's.
+    pub overridden: bool,
 }
 
 /// What a confidence reads where nobody states one: the project's own evidence.
@@ -35,11 +39,13 @@ impl<'d> FactBase<'_, 'd> {
             for attribute in self.wanted(node.kind.entity()).filter(|a| !a.computed) {
                 let Fact::Stated { source, .. } = self.graph.fact(id, &attribute.name) else { continue };
                 let (FactSource::Profile(profile, entry) | FactSource::Override(profile, entry)) = source else { continue };
+                let overridden = matches!(source, FactSource::Override(..));
                 // What a copy has from its endpoint is the endpoint's fact.
                 let own = node.copy_facts.and_then(|facts| facts.get(&attribute.name));
                 let copy = own.and_then(|_| node.id.rsplit_once('.')).map(|(_, copy)| format!("{copy}."));
                 let fact = format!("{}{}", copy.unwrap_or_default(), attribute.name);
-                if let Some(relied) = self.relied_fact(id, &profile.service, &fact, entry) {
+                if let Some(mut relied) = self.relied_fact(id, &profile.service, &fact, entry) {
+                    relied.overridden = overridden;
                     found.entry((&profile.service, fact)).or_insert(relied);
                 }
             }
@@ -75,6 +81,6 @@ impl<'d> FactBase<'_, 'd> {
             entry.key_span().unwrap_or(entry.span()),
             format!("`{fact}`: as of {as_of}, confidence {confidence}"),
         );
-        Some(ReliedFact { service, row: self.known("ProviderFact", &known), declared, place })
+        Some(ReliedFact { service, row: self.known("ProviderFact", &known), declared, place, entry, overridden: false })
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{DatumNames, Finding, PathStep, PolicyClause, SubjectNames, UndeclaredFact};
+use super::{DatumNames, Finding, PathStep, PolicyClause, Standing, SubjectNames, UndeclaredFact};
 use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selected};
 use crate::judge::{Judge, Missing, Policy, Subject, Verdict, VerdictKind};
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
@@ -74,12 +74,14 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         let workflow = first.workflow.map(|w| self.graph.workflows[w].id.to_owned());
         let contract = first.contract.map(str::to_owned);
         let fact = undeclared_fact(&first);
-        let fingerprint = self.fingerprint(policy, workflow.as_deref(), &first.subject, &subject, contract.as_deref(), &fact);
+        let field = own_field(policy, self.propagation, &first.subject, first.datum);
+        let fingerprint = self.fingerprint(policy, workflow.as_deref(), &first, &subject, &fact, field);
         let data: Vec<DatumNames> = data
             .into_iter()
             .map(|(name, form, surface)| {
                 let fingerprint = super::fingerprint(&[&fingerprint, &name, &form, &surface]);
-                DatumNames { name, form, surface, fingerprint }
+                let (carries, assured) = self.carried(&group, &(name.clone(), form.clone(), surface.clone()));
+                DatumNames { name, form, surface, fingerprint, carries, assured }
             })
             .collect();
         let (path, hops) = first.datum.map(|(item, variant)| self.path(&first.subject, item, variant)).unwrap_or_default();
@@ -105,6 +107,7 @@ impl<'d> Builder<'_, '_, '_, 'd> {
             undeclared,
             workflow,
             subject,
+            run_by: self.run_by(&first.subject),
             contract,
             primary,
             related,
@@ -116,12 +119,37 @@ impl<'d> Builder<'_, '_, '_, 'd> {
             repeats: Vec::new(),
             fingerprint,
             waiver: None,
+            standing: Standing::Open,
+            causes: Vec::new(),
         })
     }
 
     fn datum(&self, item: ItemId) -> (String, String, String) {
         let form = self.propagation.forms[self.propagation.items[item].form].clone();
         (self.propagation.datum_name(item), form, self.propagation.surface(item).to_owned())
+    }
+
+    fn run_by(&self, subject: &Subject<'_>) -> String {
+        let node = match subject {
+            Subject::Flow(edge) => self.graph.edges[*edge].to,
+            Subject::Node(node) => *node,
+            Subject::Workflow(_) | Subject::Declared { .. } => return String::new(),
+        };
+        let operator = self.graph.operator(node).map(|o| format!("`{o}`"));
+        let service = self.graph.text_fact(node, "service").map(|s| format!("as `{s}`"));
+        operator.into_iter().chain(service).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What a datum may carry over all verdicts of a group, and the assurances it has in each.
+    fn carried(&self, group: &[Verdict<'d>], datum: &(String, String, String)) -> (Vec<String>, Vec<String>) {
+        let assurances = self.graph.taxonomy.assurances();
+        let variants = group.iter().filter_map(|v| v.datum).filter(|(item, _)| self.datum(*item) == *datum).map(|(_, variant)| variant);
+        let (mut may, mut surely) = (LabelSet::default(), assurances.clone());
+        for variant in variants {
+            may = may.union(&self.propagation.sets[variant.may]);
+            surely = surely.difference(&assurances.difference(&self.propagation.sets[variant.must]));
+        }
+        (self.shown(&may.difference(&assurances)), self.shown(&surely))
     }
 
     fn subject_names(&self, subject: &Subject<'_>) -> SubjectNames {
@@ -143,11 +171,13 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         &self,
         policy: &Policy,
         workflow: Option<&str>,
-        subject: &Subject<'_>,
+        verdict: &Verdict<'d>,
         names: &SubjectNames,
-        contract: Option<&str>,
         fact: &str,
+        field: Option<FieldId>,
     ) -> String {
+        let (subject, contract) = (&verdict.subject, verdict.contract);
+        let undeclared = matches!(verdict.kind, VerdictKind::Undeclared(_));
         let mut parts: Vec<String> =
             vec![policy.id.clone(), workflow.unwrap_or_default().to_owned(), contract.unwrap_or_default().to_owned(), fact.to_owned()];
         match names {
@@ -158,6 +188,9 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         if let Subject::Flow(id) = subject {
             parts.extend(self.twin_key(*id));
         }
+        // A source's own fields are places of their own, and a missing fact is another finding than a broken rule.
+        parts.extend(field.map(|f| format!("field {}", self.graph.fields[f].id)));
+        parts.extend(undeclared.then(|| "undeclared".to_owned()));
         super::fingerprint(&parts.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -362,7 +395,8 @@ fn undeclared_fact(verdict: &Verdict<'_>) -> String {
 }
 
 /// The names of a set, most specific only; a group of which every member is in is shown by the group's name and `.*`.
-fn shown(taxonomy: &Taxonomy, set: &LabelSet) -> Vec<String> {
+#[must_use]
+pub fn shown(taxonomy: &Taxonomy, set: &LabelSet) -> Vec<String> {
     let free_text = taxonomy.free_text();
     let mut names: Vec<String> = Vec::new();
     let mut left = set.clone();

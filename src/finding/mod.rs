@@ -11,7 +11,7 @@ use crate::judge::{Judge, Reason, Severity, Verdict};
 use crate::problem::Place;
 use crate::propagate::Propagation;
 
-pub use self::build::fingerprint;
+pub use self::build::{fingerprint, shown};
 pub use self::waivers::waived;
 
 /// A verdict made readable.
@@ -37,6 +37,8 @@ pub struct Finding {
     pub workflow: Option<String>,
     /// What it is about, in names.
     pub subject: SubjectNames,
+    /// Who runs what it is about, and as which service, in words; empty where nobody says, or nobody runs it.
+    pub run_by: String,
     /// The contract being honoured.
     pub contract: Option<String>,
     /// The primary place.
@@ -59,6 +61,63 @@ pub struct Finding {
     pub fingerprint: String,
     /// The waiver that covers it.
     pub waiver: Option<WaiverNames>,
+    /// Whether it counts, compared with a base or a baseline.
+    pub standing: Standing,
+    /// The changed declarations that brought it about, the nearest first; only for a new or worsened one, compared with a base.
+    pub causes: Vec<Place>,
+}
+
+/// How a finding stands compared with a base or a baseline. Only some count for the exit code; all are reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Compared with nothing: it counts.
+    #[default]
+    Open,
+    /// The base does not have it: it counts.
+    New,
+    /// The base has it, and it has become worse in these ways: it counts.
+    Worsened(Vec<String>),
+    /// The base has it just so: it does not count.
+    Unchanged,
+    /// The baseline file has it: it does not count.
+    Baseline,
+}
+
+impl Standing {
+    /// The word in reports.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::New => "new",
+            Self::Worsened(_) => "worsened",
+            Self::Unchanged => "unchanged",
+            Self::Baseline => "baseline",
+        }
+    }
+
+    /// In which ways it became worse.
+    #[must_use]
+    pub fn worse(&self) -> &[String] {
+        match self {
+            Self::Worsened(ways) => ways,
+            _ => &[],
+        }
+    }
+}
+
+impl Finding {
+    /// It counts for the exit code.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !matches!(self.standing, Standing::Unchanged | Standing::Baseline)
+    }
+
+    /// Where to point first: at the changed declaration that brought it about, else at its own place.
+    #[must_use]
+    pub fn foremost(&self) -> &Place {
+        self.causes.first().unwrap_or(&self.primary)
+    }
 }
 
 /// A missing fact.
@@ -103,6 +162,10 @@ pub struct DatumNames {
     pub surface: String,
     /// Made of names, for this datum alone.
     pub fingerprint: String,
+    /// What it may be here, over all ways it breaks the rule: classes and labels, the most specific only, assurances left out.
+    pub carries: Vec<String>,
+    /// Assurances it has here on every one of these ways.
+    pub assured: Vec<String>,
 }
 
 /// One stop on the way of a datum.

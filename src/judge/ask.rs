@@ -154,8 +154,8 @@ impl<'p> Asker<'p> {
         })
     }
 
-    /// Asks every question; answers in the order of the questions.
-    pub(super) fn ask(mut self) -> (Vec<Answer>, Vec<Problem>) {
+    /// Asks every question; answers in the order of the questions, and beside each the policies it was put to.
+    pub(super) fn ask(mut self) -> (Vec<Answer>, Vec<Vec<PolicyId>>, Vec<Problem>) {
         let questions: Vec<Question> = self.questions.table().rows().to_vec();
         let mut slices: BTreeMap<Vec<PolicyId>, usize> = BTreeMap::new();
         let chosen: Vec<Vec<PolicyId>> = questions.iter().map(|q| self.slice(q)).collect();
@@ -178,7 +178,7 @@ impl<'p> Asker<'p> {
             Ok(entities) => entities,
             Err(problem) => {
                 problems.push(problem);
-                return (vec![Answer::default(); questions.len()], problems);
+                return (vec![Answer::default(); questions.len()], chosen, problems);
             }
         };
         let contexts: Vec<Result<Context, Problem>> = self.contexts.table().rows().iter().map(cedar_context).collect();
@@ -209,7 +209,7 @@ impl<'p> Asker<'p> {
             }));
         }
         given.resize_with(questions.len(), Answer::default);
-        (given, problems)
+        (given, chosen, problems)
     }
 
     /// The policies a question is put to: those whose scope can match it.

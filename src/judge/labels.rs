@@ -30,7 +30,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             asking.fresh(node, first);
         }
         let Asking { asker, asked, .. } = asking;
-        let (answers, problems) = asker.ask();
+        let (answers, _, problems) = asker.ask();
         let mut fields: Table<FieldId, LabelSet> = graph.fields.ids().map(|_| LabelSet::default()).collect();
         let mut nodes: FxHashMap<(NodeId, String, bool, bool), LabelSet> = FxHashMap::default();
         let mut fresh: FxHashMap<(NodeId, String), LabelSet> = FxHashMap::default();

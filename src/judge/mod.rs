@@ -14,6 +14,7 @@ mod stage;
 mod texts;
 mod verdicts;
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -38,6 +39,22 @@ pub struct Judge<'j, 'g, 'd> {
     pub policies: &'j Policies,
     /// Ask only policies whose scope can match. Off, every policy is asked every question: slower, and a test holds that nothing changes.
     pub slicing: bool,
+    /// Count what each policy is asked about.
+    pub coverage: bool,
+}
+
+/// How many things (flows, nodes, workflows, papers) of each workflow, or of none, each policy was asked about: those its scope can match.
+pub type Coverage = BTreeMap<(PolicyId, Option<WorkflowId>), usize>;
+
+/// What came of judging.
+#[derive(Debug, Default)]
+pub struct Judged<'d> {
+    /// Every policy that said no.
+    pub verdicts: Vec<Verdict<'d>>,
+    /// Empty unless it was asked for.
+    pub coverage: Coverage,
+    /// What could not be decided.
+    pub problems: Vec<Problem>,
 }
 
 /// What a verdict is about.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::ask::{Answer, Asker, ContextId, Of, Question, QuestionId, RowId};
-use super::policies::{RECEIVE, Role};
+use super::policies::{PolicyId, RECEIVE, Role};
 use super::severity::Severity;
 use super::stage::Stage;
 use super::{Judge, Missing, Subject};
@@ -60,6 +60,16 @@ impl<'d> Gap<'d> {
     }
 }
 
+/// What was asked, what Cedar said, and what could not be decided.
+pub(super) struct Asks<'d> {
+    pub(super) asked: Vec<Asked<'d>>,
+    /// By question.
+    pub(super) answers: Vec<Answer>,
+    /// The policies each question was put to.
+    pub(super) put_to: Vec<Vec<PolicyId>>,
+    pub(super) problems: Vec<Problem>,
+}
+
 /// Collects questions with what they are about.
 pub(super) struct Asking<'a, 'j, 'g, 'd> {
     judge: &'a Judge<'j, 'g, 'd>,
@@ -90,10 +100,10 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         Asking { judge, asker, asked: Vec::new(), project, workflows, stages, problems: Vec::new() }
     }
 
-    pub(super) fn ask(self) -> (Vec<Asked<'d>>, Vec<Answer>, Vec<Problem>) {
-        let (answers, mut problems) = self.asker.ask();
+    pub(super) fn ask(self) -> Asks<'d> {
+        let (answers, put_to, mut problems) = self.asker.ask();
         problems.extend(self.problems);
-        (self.asked, answers, problems)
+        Asks { asked: self.asked, answers, put_to, problems }
     }
 
     fn context(&self, workflow: Option<WorkflowId>) -> Facts {

@@ -1,11 +1,11 @@
 //! The verdicts Cedar's answers are: violations, missing facts with what lacks them, and what nothing permits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::Fired;
-use super::questions::{Asked, Asking, Gap};
+use super::questions::{Asked, Asking, Asks, Gap};
 use super::severity::Severity;
-use super::{Judge, Missing, Reason, Subject, Verdict, VerdictKind};
+use super::{Coverage, Judge, Judged, Missing, PolicyId, Reason, Subject, Verdict, VerdictKind};
 use crate::declare::Declared;
 use crate::graph::{NodeId, WorkflowId};
 use crate::problem::Problem;
@@ -15,17 +15,14 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     /// Judges every flow, node, workflow and thing relied on, and then what that says of each workflow. `waived` tells which verdicts a valid waiver
     /// covers. Verdicts come in no particular order.
     #[must_use]
-    pub fn verdicts(
-        &self,
-        propagation: &Propagation<'g, 'd>,
-        waived: impl FnOnce(&[Verdict<'d>]) -> Vec<bool>,
-    ) -> (Vec<Verdict<'d>>, Vec<Problem>) {
+    pub fn verdicts(&self, propagation: &Propagation<'g, 'd>, waived: impl FnOnce(&[Verdict<'d>]) -> Vec<bool>) -> Judged<'d> {
         let mut asking = Asking::new(self, propagation);
         asking.flows(propagation);
         asking.nodes(propagation);
         asking.relied_on();
         asking.workflows();
-        let (asked, answers, mut problems) = asking.ask();
+        let Asks { asked, answers, put_to, mut problems } = asking.ask();
+        let mut coverage = if self.coverage { covered(&asked, &put_to) } else { Coverage::new() };
         let mut verdicts = Vec::new();
         let mut gaps: Vec<Gap<'d>> = Vec::new();
         for asked in &asked {
@@ -42,8 +39,8 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             gaps.extend(self.broken(&verdicts, &waived));
             gaps.extend(self.take_undeclared(&mut verdicts));
         }
-        self.about_verdicts(propagation, &mut verdicts, &gaps, &mut problems);
-        (verdicts, problems)
+        self.about_verdicts(propagation, &mut verdicts, &gaps, &mut coverage, &mut problems);
+        Judged { verdicts, coverage, problems }
     }
 
     /// Puts waivers that cover nothing, by their places in the file, to the rules about waivers.
@@ -55,7 +52,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         let mut asking = Asking::new(self, propagation);
         asking.waivers(Some(unused));
         // Whatever could not be decided about them was a problem when all were asked.
-        let (asked, answers, _) = asking.ask();
+        let Asks { asked, answers, .. } = asking.ask();
         let fired = asked.iter().zip(asked.iter().filter_map(|a| answers.get(a.question.0 as usize)));
         fired.flat_map(|(asked, answer)| answer.fired.iter().map(|f| self.verdict(asked, f, None))).collect()
     }
@@ -187,14 +184,18 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         propagation: &Propagation<'g, 'd>,
         verdicts: &mut Vec<Verdict<'d>>,
         gaps: &[Gap<'d>],
+        coverage: &mut Coverage,
         problems: &mut Vec<Problem>,
     ) {
         let mut asking = Asking::new(self, propagation);
         for (n, gap) in gaps.iter().enumerate() {
             asking.gap(n, gap);
         }
-        let (asked, answers, more) = asking.ask();
+        let Asks { asked, answers, put_to, problems: more } = asking.ask();
         problems.extend(more);
+        if self.coverage {
+            coverage.extend(covered(&asked, &put_to));
+        }
         for asked in &asked {
             let answer = answers.get(asked.question.0 as usize);
             let Some(gap) = asked.gap.and_then(|n| gaps.get(n)) else { continue };
@@ -248,6 +249,18 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         }
         gaps
     }
+}
+
+/// How many things of each workflow each policy was asked about.
+fn covered(asked: &[Asked<'_>], put_to: &[Vec<PolicyId>]) -> Coverage {
+    type Things<'a> = BTreeSet<(u8, u32, &'static str, &'a str)>;
+    let mut things: BTreeMap<(PolicyId, Option<WorkflowId>), Things<'_>> = BTreeMap::new();
+    for asked in asked {
+        for policy in put_to.get(asked.question.0 as usize).into_iter().flatten() {
+            things.entry((*policy, asked.workflow)).or_default().insert(asked.subject.key());
+        }
+    }
+    things.into_iter().map(|(key, things)| (key, things.len())).collect()
 }
 
 /// The entity type behind the word for a declared thing.

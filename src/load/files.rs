@@ -11,7 +11,8 @@ use walkdir::{DirEntry, WalkDir};
 use super::{Document, Format, Limits, decode};
 use crate::problem::{Problem, Span, why};
 
-const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
+/// Endings of declarations.
+pub(super) const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
 
 /// The files of one project. All paths are canonical, so that they can be compared with canonical paths the user gave.
@@ -126,10 +127,16 @@ fn belongs(entry: &DirEntry) -> bool {
     }
     let name = entry.file_name().to_string_lossy();
     let own_project = || ENDINGS.iter().any(|ending| fs::symlink_metadata(entry.path().join(format!("flowgate.{ending}"))).is_ok());
-    !name.starts_with('.') && !SKIPPED.contains(&&*name) && !own_project()
+    !is_skipped(&name) && !own_project()
 }
 
-fn is_flow(name: &str) -> bool {
+/// Folders that hold no declarations of their own.
+pub(super) fn is_skipped(name: &str) -> bool {
+    name.starts_with('.') || SKIPPED.contains(&name)
+}
+
+/// Is it the name of a workflow file?
+pub(super) fn is_flow(name: &str) -> bool {
     let mut parts = name.rsplit('.');
     let (_ending, kind, stem) = (parts.next(), parts.next(), parts.next());
     Format::of_path(name).is_some() && kind == Some("flow") && stem.is_some()

@@ -6,10 +6,13 @@
 //! escaped), numbers that JSON cannot hold. Alias bombs end at their first anchor for the same reason. Scalars follow the YAML 1.2
 //! core schema: `no`, `on` and dates are strings, `017` is seventeen.
 
+mod commit;
 mod decode;
 mod files;
+mod folder;
 mod json;
 mod scalar;
+mod snapshot;
 mod tree;
 mod value;
 mod yaml;
@@ -20,9 +23,16 @@ mod tests;
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::problem::{Problem, SourceFile};
 
+pub use commit::Commit;
 pub use files::{ProjectFiles, find_project, read, read_all};
+pub use folder::{Entry, EntryKind, Folder};
+pub use snapshot::{Snapshot, read_snapshot};
+
+use files::{ENDINGS, is_flow, is_skipped};
 pub use value::{Kind, Value};
 
 /// How a file is written.
@@ -96,4 +106,10 @@ impl Document {
     pub fn root(&self) -> Value<'_> {
         Value::root(self)
     }
+}
+
+/// SHA-256 in hexadecimal (FIPS 180-4).
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
 }

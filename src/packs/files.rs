@@ -1,18 +1,17 @@
 //! The files of packs under one naming, `policies/packs/<pack>/…`, whether they come from the binary or from a folder. Never interprets them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use walkdir::WalkDir;
-
 use super::taxonomy::Taxonomy;
 use crate::embedded;
-use crate::problem::{Problem, SourceFile};
+use crate::load::{EntryKind, Folder};
+use crate::problem::{Problem, SourceFile, why};
 
 /// Files larger than this are no policy files.
-const MAX_BYTES: u64 = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 /// A folder with more files than this is no pack.
 const MAX_FILES: usize = 20_000;
 
@@ -43,7 +42,7 @@ impl PackFiles {
     #[must_use]
     pub fn read_policies(folder: &Path, problems: &mut Vec<Problem>) -> Self {
         let mut files = Self::default();
-        files.read("policies", folder, false, problems);
+        files.read("policies", &PackFolder::on_disk(folder), false, problems);
         if files.files.is_empty() {
             problems.push(
                 Problem::new("packs/no-policies", format!("`{}` holds no policy files", folder.display()))
@@ -54,19 +53,19 @@ impl PackFiles {
     }
 
     /// Adds a private pack, a folder in the shape of one of ours or a folder of such packs; returns their names.
-    pub fn add_private(&mut self, folder: &Path, problems: &mut Vec<Problem>) -> BTreeSet<String> {
+    pub fn add_private(&mut self, pack: &PackFolder, problems: &mut Vec<Problem>) -> BTreeSet<String> {
         // A private pack can bring classes.
         self.taxonomy = Arc::default();
         let mut names = BTreeSet::new();
-        let folders = pack_folders(folder);
-        if folders.is_empty() {
+        let packs = pack.packs();
+        if packs.is_empty() {
             problems.push(
-                Problem::new("packs/no-pack", format!("`{}` is not a pack", folder.display()))
+                Problem::new("packs/no-pack", format!("`{}` is not a pack", pack.shown))
                     .help("a pack is a folder with `PACK.md` and one folder for each rule; `flowgate new rule` writes one"),
             );
         }
-        for folder in folders {
-            let name = folder.canonicalize().ok().and_then(|f| Some(f.file_name()?.to_string_lossy().into_owned())).unwrap_or_default();
+        for pack in packs {
+            let name = pack.pack_name();
             let prefix = format!("policies/packs/{name}");
             if self.files.keys().any(|p| p.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with('/'))) {
                 problems.push(
@@ -75,28 +74,28 @@ impl PackFiles {
                 );
                 continue;
             }
-            self.read(&prefix, &folder, true, problems);
-            self.check_private(&prefix, &folder, problems);
+            self.read(&prefix, &pack, true, problems);
+            self.check_private(&prefix, &pack, problems);
             names.insert(name);
         }
         names
     }
 
     /// A private pack brings something, and every policy in it is where it is read from.
-    fn check_private(&self, prefix: &str, folder: &Path, problems: &mut Vec<Problem>) {
+    fn check_private(&self, prefix: &str, pack: &PackFolder, problems: &mut Vec<Problem>) {
         let inside: Vec<&str> = self.files.keys().filter_map(|p| p.strip_prefix(prefix)?.strip_prefix('/')).collect();
         let cedar = |p: &&str| Path::new(p).extension().is_some_and(|e| e.eq_ignore_ascii_case("cedar"));
         let read = |p: &&str| *p == "labels.cedar" || matches!(p.split('/').collect::<Vec<_>>().as_slice(), [_, "rule.cedar"]);
         for stray in inside.iter().filter(|p| cedar(p) && !read(p)) {
             problems.push(
-                Problem::new("packs/stray-policy", format!("`{}/{stray}` is read by nobody", folder.display()))
+                Problem::new("packs/stray-policy", format!("`{}/{stray}` is read by nobody", pack.shown))
                     .help("a rule is `<rule>/rule.cedar`, and labels are in `labels.cedar`"),
             );
         }
         let data = |p: &&str| p.starts_with("classes/") || p.starts_with("providers/");
         if !inside.iter().any(|p| read(p) || data(p)) {
             problems.push(
-                Problem::new("packs/empty-pack", format!("the pack `{}` holds no rule, label, class or provider", folder.display()))
+                Problem::new("packs/empty-pack", format!("the pack `{}` holds no rule, label, class or provider", pack.shown))
                     .help("a rule is a folder with `rule.cedar`; `flowgate new rule` writes one"),
             );
         }
@@ -141,60 +140,95 @@ impl PackFiles {
         self.private.contains(path)
     }
 
-    fn read(&mut self, prefix: &str, folder: &Path, private: bool, problems: &mut Vec<Problem>) {
-        let walk = WalkDir::new(folder).follow_links(false).sort_by_file_name().into_iter();
-        let walk = walk.filter_entry(|e| e.depth() == 0 || !matches!(e.file_name().to_str(), Some("fail" | "pass" | ".git") | None));
-        for (count, entry) in walk.enumerate() {
-            if count > MAX_FILES {
-                problems.push(
-                    Problem::new("packs/too-many-files", format!("`{}` holds more than {MAX_FILES} files", folder.display()))
-                        .help("name the pack's own folder"),
-                );
-                return;
+    fn read(&mut self, prefix: &str, pack: &PackFolder, private: bool, problems: &mut Vec<Problem>) {
+        let names = match pack.files() {
+            Ok(names) => names,
+            Err(error) => {
+                return problems
+                    .push(unreadable(&pack.shown, &reason(&error)).help("name the pack's own folder; put files in the place of links"));
             }
-            match entry {
-                Ok(entry) if entry.file_type().is_file() && wanted(entry.path()) => {
-                    self.read_file(prefix, folder, entry.path(), private, problems)
+        };
+        for name in names.iter().filter(|name| wanted(Path::new(name))) {
+            let relative = pack.relative(name);
+            match pack.folder.read(name, MAX_BYTES).map(String::from_utf8) {
+                Ok(Ok(text)) => {
+                    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+                    let key = format!("{prefix}/{relative}");
+                    if private {
+                        self.private.insert(key.clone());
+                    }
+                    self.files.insert(key, Arc::new(SourceFile { name: format!("{}/{relative}", pack.shown), text }));
                 }
-                Ok(_) => {}
-                Err(error) => problems.push(unreadable(folder, &error.to_string())),
+                Ok(Err(_)) => problems.push(unreadable(&format!("{}/{relative}", pack.shown), "it is not UTF-8")),
+                Err(error) => problems.push(unreadable(&format!("{}/{relative}", pack.shown), &why(&error))),
             }
-        }
-    }
-
-    fn read_file(&mut self, prefix: &str, folder: &Path, path: &Path, private: bool, problems: &mut Vec<Problem>) {
-        let relative = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
-        let key = format!("{prefix}/{relative}");
-        if fs::metadata(path).is_ok_and(|m| m.len() > MAX_BYTES) {
-            problems.push(
-                Problem::new("packs/too-large", format!("`{}` is larger than {MAX_BYTES} bytes", path.display()))
-                    .help("a policy file is a page, not a data set"),
-            );
-            return;
-        }
-        match fs::read_to_string(path) {
-            Ok(text) => {
-                let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-                if private {
-                    self.private.insert(key.clone());
-                }
-                self.files.insert(key, Arc::new(SourceFile { name: path.to_string_lossy().replace('\\', "/"), text }));
-            }
-            Err(error) => problems.push(unreadable(path, &error.to_string())),
         }
     }
 }
 
-/// `folder` itself when it is a pack, else the packs right below it.
-fn pack_folders(folder: &Path) -> Vec<std::path::PathBuf> {
-    let is_pack = |f: &Path| f.join("PACK.md").is_file();
-    if is_pack(folder) {
-        return vec![folder.to_owned()];
+/// Where a private pack lies, or a folder of such packs.
+#[derive(Clone, Debug)]
+pub struct PackFolder {
+    folder: Folder,
+    /// The folder's name inside `folder`.
+    name: String,
+    /// The folder in reports.
+    shown: String,
+}
+
+impl PackFolder {
+    /// A folder on disk, shown as it is named.
+    #[must_use]
+    pub fn on_disk(path: &Path) -> Self {
+        let shown = path.to_string_lossy().replace('\\', "/");
+        Self { folder: Folder::Disk(path.to_owned()), name: ".".to_owned(), shown: shown.trim_end_matches('/').to_owned() }
     }
-    let mut packs: Vec<_> =
-        fs::read_dir(folder).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path())).filter(|p| is_pack(p)).collect();
-    packs.sort();
-    packs
+
+    /// A folder that a project names, shown as seen from the project.
+    #[must_use]
+    pub fn of_project(folder: &Folder, name: &str) -> Self {
+        let shown = name.trim_start_matches("./").trim_end_matches('/');
+        Self { folder: folder.clone(), name: name.to_owned(), shown: if shown.is_empty() { ".".to_owned() } else { shown.to_owned() } }
+    }
+
+    /// `self` when it is a pack, else the packs right below it.
+    fn packs(&self) -> Vec<Self> {
+        let is_pack = |name: &str| self.folder.has(&format!("{name}/PACK.md"));
+        if is_pack(&self.name) {
+            return vec![self.clone()];
+        }
+        let below = self.folder.entries(&self.name).unwrap_or_default().into_iter().filter(|e| e.kind != EntryKind::File);
+        let below = below.map(|e| Self {
+            folder: self.folder.clone(),
+            name: format!("{}/{}", self.name.trim_end_matches('/'), e.name),
+            shown: format!("{}/{}", self.shown, e.name),
+        });
+        below.filter(|pack| is_pack(&pack.name)).collect()
+    }
+
+    /// The pack's name: that of its folder.
+    fn pack_name(&self) -> String {
+        let own = self.name.split('/').rfind(|part| !matches!(*part, "" | "." | ".."));
+        own.map_or_else(|| self.folder.name(), str::to_owned)
+    }
+
+    /// All files of the pack besides its fixtures.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, too many files.
+    pub fn files(&self) -> io::Result<Vec<String>> {
+        let found = self.folder.walk(&self.name, &|name| matches!(name, "fail" | "pass" | ".git"), MAX_FILES)?;
+        // A link is no file to one reader and a rule to another: what a pack is must not depend on who reads it.
+        if let Some((link, _)) = found.iter().find(|(_, kind)| *kind == EntryKind::Link) {
+            return Err(io::Error::other(format!("`{link}` is a link, and a pack holds files alone")));
+        }
+        Ok(found.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn relative<'n>(&self, name: &'n str) -> &'n str {
+        let inside = name.strip_prefix(self.name.trim_end_matches('/')).map(|rest| rest.trim_start_matches('/'));
+        inside.unwrap_or(name)
+    }
 }
 
 fn wanted(path: &Path) -> bool {
@@ -202,6 +236,11 @@ fn wanted(path: &Path) -> bool {
     !name.starts_with("flowgate.") && matches!(path.extension().and_then(|e| e.to_str()), Some("cedar" | "Cedar" | "CEDAR" | "yaml" | "md"))
 }
 
-fn unreadable(path: &Path, why: &str) -> Problem {
-    Problem::new("packs/unreadable", format!("cannot read `{}`: {why}", path.display())).help("check the path and its permissions")
+/// Why a folder could not be read: our own words where we have some.
+fn reason(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::Other { error.to_string() } else { why(error) }
+}
+
+fn unreadable(name: &str, why: &str) -> Problem {
+    Problem::new("packs/unreadable", format!("cannot read `{name}`: {why}")).help("check the path and its permissions")
 }

@@ -13,7 +13,7 @@ use crate::load::Document;
 use crate::problem::{Problem, SourceFile, did_you_mean};
 use crate::validate;
 
-pub use self::files::PackFiles;
+pub use self::files::{PackFiles, PackFolder};
 pub use self::providers::{Profile, Providers};
 pub use self::taxonomy::{Entry, LabelId, LabelKind, LabelSet, StepType, Taxonomy};
 
@@ -28,7 +28,7 @@ pub struct Selection {
     /// Legal roles of the project, which enable the packs that are for them.
     pub roles: Vec<String>,
     /// Folders of private packs; all of them are enabled.
-    pub private: Vec<PathBuf>,
+    pub private: Vec<PackFolder>,
     /// Enable private packs, too, only where `packs` names them; their classes and profiles stay known.
     pub listed_only: bool,
     /// A `policies/` folder to read instead of what the binary embeds.

@@ -11,10 +11,11 @@ use rayon::prelude::*;
 use super::marks::{Mark, directive, marks};
 use super::mutants::{Mutant, mutants};
 use super::{Case, CaseKind, page};
-use crate::check::{Options, Project, Report, check};
+use crate::check::{Options, Report, check};
 use crate::load::{Document, Limits};
-use crate::packs::{PackFiles, Selection};
+use crate::packs::{PackFiles, PackFolder, Selection};
 use crate::problem::Problem;
+use crate::project::Project;
 
 /// The date fixtures are judged on unless they say otherwise.
 const DEFAULT_DATE: Date = date(2026, 7, 1);
@@ -131,7 +132,7 @@ fn selection(pack: &Path) -> Selection {
     let name = pack.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match policies_of(pack) {
         Some(policies) => Selection { packs: vec![name], files: files_of(&policies), policies: Some(policies), ..Selection::default() },
-        None => Selection { private: vec![pack.to_owned()], ..Selection::default() },
+        None => Selection { private: vec![PackFolder::on_disk(pack)], ..Selection::default() },
     }
 }
 

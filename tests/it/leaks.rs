@@ -158,7 +158,7 @@ fn widening_never_permits_what_an_alternative_would_not() {
                 flows: [ { from: src, to: f, fields: [t] }, { from: f, to: j, fields: [t] }, { from: src, to: j, fields: [t] }, { from: j, to: s, fields: [t] } ]";
     for cap in [64, 1] {
         let mut project = project(&file, &[&format!("workflow: w\nstage: pilot\n{body}")]);
-        project.root = Some(folder.clone());
+        project.folder = Some(flowgate::load::Folder::Disk(folder.clone()));
         let mut options = options();
         options.variant_cap = cap;
         let report = check(&project, &options);

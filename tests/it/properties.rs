@@ -57,7 +57,7 @@ fn rewritten(project: &Project, change: impl Fn(&mut Json)) -> Project {
         Document::parse(&name, text.into_bytes(), Format::Json, &Limits::default()).unwrap()
     };
     Project {
-        root: project.root.clone(),
+        folder: project.folder.clone(),
         file: project.file.as_ref().map(rewrite),
         workflows: project.workflows.iter().rev().map(rewrite).collect(),
         waivers: project.waivers.as_ref().map(rewrite),

@@ -104,7 +104,11 @@ fn set_back(case: &flowgate::rulebook::Case, fixture: &Path, stage: Stage) -> Pr
         (folder.unwrap_or(&case.pack).to_owned(), vec![fixture.to_owned()])
     };
     let file = folder.join("flowgate.yaml");
-    let mut project = Project { root: Some(folder.clone()), workflows: flows.iter().map(|f| read(f)).collect(), ..Project::default() };
+    let mut project = Project {
+        folder: Some(flowgate::load::Folder::Disk(folder.clone())),
+        workflows: flows.iter().map(|f| read(f)).collect(),
+        ..Project::default()
+    };
     project.file = file.is_file().then(|| read(&file));
     let waivers = folder.join("flowgate.waivers.yaml");
     project.waivers = (fixture.is_dir() && waivers.is_file()).then(|| read(&waivers));

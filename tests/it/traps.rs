@@ -35,7 +35,7 @@ impl Drop for Pack {
 fn run(cedar: &str) -> Report {
     let pack = Pack::new(cedar);
     let mut options = options();
-    options.selection.private.push(pack.0.join("acme"));
+    options.selection.private.push(flowgate::packs::PackFolder::on_disk(&pack.0.join("acme")));
     check(&project(PROJECT, &[FLOW]), &options)
 }
 
@@ -123,7 +123,7 @@ fn a_pack_that_brings_nothing_is_an_error() {
     let pack = Pack::new("// no rule\n");
     std::fs::rename(pack.0.join("acme/rule/rule.cedar"), pack.0.join("acme/rule/rules.cedar")).unwrap();
     let mut options = options();
-    options.selection.private.push(pack.0.join("acme"));
+    options.selection.private.push(flowgate::packs::PackFolder::on_disk(&pack.0.join("acme")));
     let codes: Vec<&str> = check(&project(PROJECT, &[FLOW]), &options).problems.iter().map(|p| p.code).collect();
     assert_eq!(codes, ["packs/empty-pack", "packs/stray-policy"]);
 }
@@ -183,7 +183,7 @@ fn a_bad_rule_hides_no_other_finding() {
     let without_operator = FLOW.replace("operator: vendor", "description: unknown");
     let pack = Pack::new("forbid (");
     let mut options = options();
-    options.selection.private.push(pack.0.join("acme"));
+    options.selection.private.push(flowgate::packs::PackFolder::on_disk(&pack.0.join("acme")));
     let report = check(&project(PROJECT, &[&without_operator]), &options);
     assert!(
         report.findings.iter().any(|f| f.rule == "core/unmodelled-processor"),
@@ -216,7 +216,7 @@ fn a_denial_without_a_reason_is_a_finding() {
     )
     .unwrap();
     let mut project = project(&format!("{PROJECT}permit: permit.cedar\n"), &[FLOW]);
-    project.root = Some(folder.0.clone());
+    project.folder = Some(flowgate::load::Folder::Disk(folder.0.clone()));
     let report = check(&project, &options());
     assert!(report.problems.is_empty(), "{:?}", report.problems);
     let rules: Vec<&str> = report.findings.iter().map(|f| f.rule.as_str()).collect();

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::process;
 
-use crate::cli::console::shown;
+use super::console::shown;
 use crate::problem::{Problem, why};
 
 /// Writes beside the file and renames over it. Pipes and devices are written as they are, also `/dev/stdout` where it stands for a file.

@@ -1,0 +1,187 @@
+//! A folder's files, wherever they are: on disk, in a commit, or one version of a file here and another there. Never interprets them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use super::commit::Commit;
+
+/// A folder. Names of files are relative to it, `/` between their parts.
+#[derive(Clone, Debug)]
+pub enum Folder {
+    /// On disk.
+    Disk(PathBuf),
+    /// In a commit: the folder's path in it, empty for the top.
+    Commit(Arc<Commit>, String),
+    /// One folder with some files of another in their place.
+    Mixed {
+        /// The folder.
+        here: Box<Folder>,
+        /// The other one.
+        there: Box<Folder>,
+        /// Files that are as they are there: also those that only one of the two has.
+        from_there: BTreeSet<String>,
+    },
+}
+
+/// One entry of a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its own name.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    /// A file.
+    File,
+    /// A folder.
+    Folder,
+    /// A link: to a file, a folder or nothing.
+    Link,
+    /// A pipe, a device, a repository inside the repository.
+    Other,
+}
+
+impl Folder {
+    /// The folder's own name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Disk(folder) => {
+                let real = fs::canonicalize(folder).ok();
+                real.and_then(|f| Some(f.file_name()?.to_string_lossy().into_owned())).unwrap_or_default()
+            }
+            Self::Commit(commit, prefix) => match prefix.rsplit('/').next().filter(|name| !name.is_empty()) {
+                Some(name) => name.to_owned(),
+                None => commit.top.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            },
+            Self::Mixed { here, .. } => here.name(),
+        }
+    }
+
+    /// A file's bytes, `limit` of them at most; a longer file is an error.
+    ///
+    /// # Errors
+    /// No such file, no permission, too long.
+    pub fn read(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Disk(folder) => {
+                let path = folder.join(name);
+                if !fs::metadata(&path)?.is_file() {
+                    return Err(io::Error::other("not a regular file"));
+                }
+                let mut bytes = Vec::new();
+                fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+                if bytes.len() > limit { Err(too_long(limit)) } else { Ok(bytes) }
+            }
+            Self::Commit(commit, prefix) => commit.read(&inside(prefix, name)?, limit),
+            Self::Mixed { here, there, from_there } => {
+                let name = inside("", name)?;
+                if from_there.contains(&name) { there.read(&name, limit) } else { here.read(&name, limit) }
+            }
+        }
+    }
+
+    /// Is there a file of this name that is not empty?
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Disk(folder) => fs::metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0),
+            Self::Commit(commit, prefix) => inside(prefix, name).is_ok_and(|name| commit.has(&name)),
+            Self::Mixed { here, there, from_there } => {
+                inside("", name).is_ok_and(|name| if from_there.contains(&name) { there.has(&name) } else { here.has(&name) })
+            }
+        }
+    }
+
+    /// What a folder below this one holds, sorted by name; `.` is this one.
+    ///
+    /// # Errors
+    /// No such folder, no permission.
+    pub fn entries(&self, name: &str) -> io::Result<Vec<Entry>> {
+        let mut entries = match self {
+            Self::Disk(folder) => {
+                let mut entries = Vec::new();
+                for entry in fs::read_dir(folder.join(name))? {
+                    let entry = entry?;
+                    let about = entry.file_type()?;
+                    let kind = match () {
+                        () if about.is_symlink() => EntryKind::Link,
+                        () if about.is_dir() => EntryKind::Folder,
+                        () if about.is_file() => EntryKind::File,
+                        () => EntryKind::Other,
+                    };
+                    entries.push(Entry { name: entry.file_name().to_string_lossy().into_owned(), kind });
+                }
+                entries
+            }
+            Self::Commit(commit, prefix) => commit.entries(&inside(prefix, name)?)?,
+            Self::Mixed { here, there, from_there } => mixed(here, there, from_there, name)?,
+        };
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Every file and link below a folder, sorted; links are not followed, and `skip` names folders that are not entered. More than `limit` files is
+    /// an error.
+    ///
+    /// # Errors
+    /// A folder that cannot be read, too many files.
+    pub fn walk(&self, name: &str, skip: &dyn Fn(&str) -> bool, limit: usize) -> io::Result<Vec<(String, EntryKind)>> {
+        let (mut files, mut todo) = (Vec::new(), vec![name.trim_end_matches('/').to_owned()]);
+        while let Some(folder) = todo.pop() {
+            for entry in self.entries(&folder)? {
+                let path = if folder == "." { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
+                match entry.kind {
+                    EntryKind::Folder if !skip(&entry.name) => todo.push(path),
+                    EntryKind::File | EntryKind::Link => files.push((path, entry.kind)),
+                    _ => {}
+                }
+            }
+            if files.len() > limit {
+                return Err(io::Error::other(format!("more than {limit} files")));
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+}
+
+fn mixed(here: &Folder, there: &Folder, from_there: &BTreeSet<String>, name: &str) -> io::Result<Vec<Entry>> {
+    let folder = inside("", name)?;
+    let path = |entry: &Entry| if folder.is_empty() { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
+    let below = |entry: &Entry| from_there.iter().any(|f| f.strip_prefix(&path(entry)).is_some_and(|rest| rest.starts_with('/')));
+    let (own, other) = (here.entries(name), there.entries(name));
+    if own.is_err() && other.is_err() {
+        return own;
+    }
+    let own = own.unwrap_or_default().into_iter().filter(|e| !from_there.contains(&path(e)));
+    let other =
+        other.unwrap_or_default().into_iter().filter(|e| from_there.contains(&path(e)) || (e.kind == EntryKind::Folder && below(e)));
+    let all: BTreeSet<Entry> = own.chain(other).collect();
+    Ok(all.into_iter().collect())
+}
+
+pub(super) fn too_long(limit: usize) -> io::Error {
+    io::Error::other(format!("longer than {limit} bytes"))
+}
+
+/// A path below `prefix` without `.` and `..`.
+pub(super) fn inside(prefix: &str, name: &str) -> io::Result<String> {
+    let mut parts: Vec<String> = prefix.split('/').filter(|p| !p.is_empty()).map(str::to_owned).collect();
+    for part in Path::new(name).components() {
+        match part {
+            Component::CurDir => {}
+            Component::Normal(part) => parts.push(part.to_string_lossy().into_owned()),
+            Component::ParentDir if parts.pop().is_some() => {}
+            _ => return Err(io::Error::other("it is outside the repository")),
+        }
+    }
+    Ok(parts.join("/"))
+}
