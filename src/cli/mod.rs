@@ -1,11 +1,17 @@
 //! The command line: arguments, exit codes and one file per subcommand. It reads the clock, the terminal and standard input, which the rest of
 //! the library never does, and it decides nothing about data flows.
 
+mod baseline;
 mod check;
 mod console;
+mod diff;
+mod evidence;
 mod explain;
+mod graph;
 mod init;
+mod judging;
 mod new;
+mod output;
 mod progress;
 mod rules;
 mod schema;
@@ -21,6 +27,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use self::console::Console;
 use crate::judge::Severity;
+use crate::packs::PackFolder;
 use crate::problem::Problem;
 
 /// Policy-as-code compliance checks for AI data flows
@@ -74,6 +81,14 @@ enum When {
 enum Command {
     /// Check a project, folders, workflow files or standard input
     Check(check::Check),
+    /// Write down today's findings, to count only what comes after
+    Baseline(baseline::BaselineCommand),
+    /// Show what changed in meaning between two versions of a project
+    Diff(diff::Diff),
+    /// Write what a check saw, asked and found, for auditors
+    Evidence(evidence::Evidence),
+    /// Draw the flows of a project, findings marked
+    Graph(graph::GraphCommand),
     /// Explain rules, classes, labels, providers or packs
     Explain(explain::Explain),
     /// List the rules
@@ -97,6 +112,13 @@ struct PackSource {
     /// Read the built-in packs from this `policies` folder instead
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
+}
+
+impl PackSource {
+    /// The folders of private packs.
+    fn folders(&self) -> Vec<PackFolder> {
+        self.private.iter().map(|folder| PackFolder::on_disk(folder)).collect()
+    }
 }
 
 /// The severity words on the command line.
@@ -144,6 +166,10 @@ pub fn run(args: &Args) -> Exit {
     let console = Console::new(&args.global);
     let done = match &args.command {
         Command::Check(check) => check.run(&console),
+        Command::Baseline(baseline) => baseline.run(&console),
+        Command::Diff(diff) => diff.run(&console),
+        Command::Evidence(evidence) => evidence.run(&console),
+        Command::Graph(graph) => graph.run(&console),
         Command::Explain(explain) => explain.run(&console),
         Command::Rules(rules) => rules.run(&console),
         Command::Test(test) => test.run(&console),

@@ -1,25 +1,27 @@
 //! `flowgate check`: one report for each project, to standard output or a file. The exit code comes from the findings, never from the format.
 
-mod output;
+mod against;
 mod stdin;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use clap::ValueEnum as _;
 use rayon::prelude::*;
 
+use self::against::Against;
 use super::console::Console;
+use super::judging::{self, Judging};
+use super::output;
 use super::progress::Progress;
 use super::targets::{self, Target, targets};
-use super::{Done, Exit, Level, PackSource};
-use crate::check::{Options, Project, Report};
+use super::{Done, Exit, Level};
+use crate::check::{Options, Report};
+use crate::compare::{Baseline, compare};
+use crate::finding::Finding;
 use crate::judge::{self, Severity};
 use crate::load::Limits;
-use crate::packs::Selection;
 use crate::problem::Problem;
-use crate::propagate::DEFAULT_VARIANT_CAP;
 use crate::report::{self, Format, Style};
 
 /// The arguments.
@@ -37,113 +39,190 @@ Exit codes: 0 nothing at or above the threshold, 1 findings, 2 could not judge.
 Examples:
   flowgate check
   flowgate check flows/note-summary.flow.yaml --severity warning
+  flowgate check --base main
   flowgate check --format json --output report.json
   generate-flow | flowgate check -")]
 pub(super) struct Check {
     /// Folders, projects or workflow files; `-` is standard input
     #[arg(value_name = "PATH", default_value = ".")]
     paths: Vec<PathBuf>,
-    /// Judge by this pack, not by the project's list [repeatable]
-    #[arg(long = "pack", value_name = "NAME", help_heading = "Judging")]
-    packs: Vec<String>,
-    #[command(flatten, next_help_heading = "Judging")]
-    source: PackSource,
     /// Findings from here up give exit code 1
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Error, help_heading = "Judging")]
     severity: Level,
-    /// Judge as on this day [default: the project's `as_of`, else today]
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date, help_heading = "Judging")]
-    as_of: Option<Date>,
-    /// Count waived findings, too
-    #[arg(long, help_heading = "Judging")]
-    no_waivers: bool,
-    /// Alternatives of one datum a flow keeps apart; beyond, they are
-    /// widened, which says so and never hides a finding
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_VARIANT_CAP, value_parser = at_least_one, help_heading = "Judging")]
-    variant_cap: usize,
+    #[command(flatten)]
+    judging: Judging,
+    #[command(flatten, next_help_heading = "Comparing")]
+    against: Against,
     /// Form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Format::Human, help_heading = "Output")]
     format: Format,
     /// Write the report to this file, whole or not at all
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
+    /// Write the same report in another form to a file, too [repeatable]
+    #[arg(long = "report", value_name = "FORM=FILE", value_parser = further, help_heading = "Output")]
+    reports: Vec<Further>,
+    /// With `--format markdown`: the body of a pull-request comment
+    #[arg(long, help_heading = "Output")]
+    comment: bool,
 }
 
-/// What one check gave, and for which project.
-struct Checked {
-    project: Option<String>,
-    report: Report,
+/// A report in another form.
+#[derive(Clone, Debug)]
+struct Further {
+    format: Format,
+    file: PathBuf,
 }
 
 impl Check {
     /// Checks everything that was named.
     pub(super) fn run(&self, console: &Console) -> Done {
+        if self.comment && !matches!(self.format, Format::Markdown | Format::Comment) {
+            return Err(
+                Problem::new("cli/comment", "`--comment` goes with `--format markdown`").help("add `--format markdown`, or leave it out")
+            );
+        }
         let (targets, problems) = targets(&self.paths);
+        self.refuse_outputs(&targets)?;
         let progress = Progress::start(console, "checking".to_owned());
-        let judged: Vec<Checked> = judge::with_room(|| targets.par_iter().map(|target| self.judge(target)).collect())?;
+        let baseline = self.against.baseline.as_deref().map(Baseline::read).transpose()?;
+        let mut judged: Vec<(Report, BTreeSet<String>)> =
+            judge::with_room(|| targets.par_iter().map(|target| self.judge(target, baseline.as_ref())).collect())?;
         drop(progress);
-        let checked = with_problems(judged, problems);
+        if let Some(baseline) = &baseline {
+            let partial = !self.judging.packs.is_empty() || self.paths != [PathBuf::from(".")];
+            self.against.name_outlived(baseline, partial, &mut judged);
+        }
+        let roots: BTreeSet<PathBuf> = targets.iter().filter_map(Target::root).collect();
+        let gone = self.against.gone(&self.paths, &roots);
+        let mut reports = with_problems(judged.into_iter().map(|(report, _)| report).collect(), problems);
+        if let Some(report) = reports.first_mut() {
+            report.notices.extend(gone.iter().map(|folder| {
+                Problem::new("base/project-gone", format!("the base has a project in `{folder}`, and nothing there is judged any more"))
+                    .help("have it reviewed by somebody else than its author; what it found before is in no report")
+            }));
+        }
 
-        let exits: Vec<Exit> = checked.iter().map(|c| self.exit(&c.report)).collect();
+        let exits: Vec<Exit> = reports.iter().map(|report| self.exit(report)).collect();
         let exit = exits.iter().copied().max().unwrap_or(Exit::NotJudged);
+        for further in &self.reports {
+            let text = self.text(&reports, &exits, further.format, &console.style_of_file(), false);
+            output::write(&further.file, &text)?;
+        }
         let style = if self.output.is_some() { console.style_of_file() } else { console.style() };
-        let text = match self.format {
-            Format::Human => human(&checked, &exits, &style, console.quiet()),
-            Format::Json => json(&checked, &style),
-        };
+        let text = self.text(&reports, &exits, self.format(), &style, console.quiet());
         match &self.output {
             None => console.print(&text)?,
             Some(file) => {
                 output::write(file, &text)?;
                 if !console.quiet() {
-                    console.tell(&format!("{}; the report is in `{}`", tally(&checked), super::console::shown(file)));
+                    console.tell(&format!("{}; the report is in `{}`", tally(&reports), super::console::shown(file)));
                 }
             }
         }
         Ok(exit)
     }
 
-    fn judge(&self, target: &Target) -> Checked {
+    /// A report never takes the place of what it is about, nor of another report.
+    fn refuse_outputs(&self, targets: &[Target]) -> Result<(), Problem> {
+        let real = |path: &std::path::Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let read: BTreeSet<PathBuf> =
+            targets.iter().flat_map(Target::files).chain(self.against.baseline.clone()).map(|p| real(&p)).collect();
+        let mut written = BTreeSet::new();
+        for file in self.output.iter().chain(self.reports.iter().map(|r| &r.file)) {
+            let place = match (file.parent().filter(|p| !p.as_os_str().is_empty()), file.file_name()) {
+                (parent, Some(name)) if !file.exists() => real(parent.unwrap_or(std::path::Path::new("."))).join(name),
+                _ => real(file),
+            };
+            let device = file.starts_with("/dev");
+            if read.contains(&place) {
+                return Err(Problem::new(
+                    "cli/output",
+                    format!("`{}` is read by this check, and a report would replace it", super::console::shown(file)),
+                )
+                .help("name another file"));
+            }
+            if !written.insert(place) && !device {
+                return Err(Problem::new("cli/output", format!("two reports would go into `{}`", super::console::shown(file)))
+                    .help("name a file for each"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The form of the report itself.
+    fn format(&self) -> Format {
+        if self.comment { Format::Comment } else { self.format }
+    }
+
+    fn text(&self, reports: &[Report], exits: &[Exit], format: Format, style: &Style, quiet: bool) -> String {
+        match format {
+            Format::Human => human(reports, exits, style, quiet),
+            _ => report::render_all(&reports.iter().collect::<Vec<_>>(), format, style),
+        }
+    }
+
+    /// Judges one target, and tells which entries of the baseline it met.
+    fn judge(&self, target: &Target, baseline: Option<&Baseline>) -> (Report, BTreeSet<String>) {
         let limits = Limits::default();
         match target {
             Target::Project(named) => {
                 let files = &named.files;
-                let project =
-                    Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, &limits);
-                let mut report = crate::check(&project, &self.options());
-                report.findings.retain(|f| named.covers(&f.primary.file.name));
-                report.waived.retain(|f| named.covers(&f.primary.file.name));
-                Checked { project: Some(targets::name(&files.root)), report }
+                let project = judging::read(files);
+                let mut earlier = None;
+                let mut report = match self.against.base(&files.root, &limits) {
+                    None => crate::check(&project, &self.options()),
+                    Some(Ok(base)) => {
+                        let mut report = compare(&base.project, &project, &self.options());
+                        let comparison = report.comparison.get_or_insert_default();
+                        (comparison.base, comparison.commit) = (Some(base.name), base.commit);
+                        earlier = Some(base.project.folder);
+                        report
+                    }
+                    // Without its base the project is judged as a whole: nothing goes unseen, and the run still cannot pass.
+                    Some(Err(problem)) => {
+                        let mut report = crate::check(&project, &self.options());
+                        report.problems.insert(0, problem);
+                        report
+                    }
+                };
+                let met = baseline
+                    .map(|b| self.against.mark(b, &files.root, earlier.as_ref().map(Option::as_ref), &mut report))
+                    .unwrap_or_default();
+                let named = |f: &Finding| named.covers(&f.primary.file.name);
+                report.findings.retain(named);
+                report.waived.retain(named);
+                if let Some(comparison) = &mut report.comparison {
+                    comparison.fixed.retain(named);
+                    comparison.newly_waived.retain(named);
+                }
+                report.name = Some(targets::name(&files.root));
+                report.folder = targets::folder_in_repository(&files.root);
+                (report, met)
             }
             Target::Stdin => {
-                let project = stdin::project(&limits);
-                Checked { project: Some("-".to_owned()), report: crate::check(&project, &self.options()) }
+                let mut report = crate::check(&stdin::project(&limits), &self.options());
+                if self.against.has_base() {
+                    let problem = Problem::new("base/stdin", "standard input has no base to compare with");
+                    report.problems.insert(0, problem.help("name the workflow's file, or leave `--base` out"));
+                }
+                let met = baseline.map(|b| b.mark(&mut report)).unwrap_or_default();
+                report.name = Some("-".to_owned());
+                (report, met)
             }
         }
     }
 
     fn options(&self) -> Options {
-        let selection = Selection {
-            packs: self.packs.clone(),
-            private: self.source.private.clone(),
-            policies: self.source.policies.clone(),
-            ..Selection::default()
-        };
-        Options {
-            as_of: self.as_of,
-            selection,
-            replace_packs: !self.packs.is_empty(),
-            waivers: !self.no_waivers,
-            variant_cap: self.variant_cap,
-            ..Options::on(today())
-        }
+        let record = std::iter::once(self.format()).chain(self.reports.iter().map(|r| r.format)).any(Format::needs_record);
+        Options { record, ..self.judging.options() }
     }
 
     fn exit(&self, report: &Report) -> Exit {
         let threshold = Severity::from(self.severity);
         if !report.problems.is_empty() {
             Exit::NotJudged
-        } else if report.findings.iter().any(|f| f.severity >= threshold) {
+        } else if report.findings.iter().any(|f| f.counts() && f.severity >= threshold) {
             Exit::Findings
         } else {
             Exit::Clean
@@ -152,52 +231,40 @@ impl Check {
 }
 
 /// Puts what is wrong with the arguments where a reader sees it: into the only report, or into one of its own.
-fn with_problems(mut checked: Vec<Checked>, problems: Vec<Problem>) -> Vec<Checked> {
-    match checked.as_mut_slice() {
+fn with_problems(mut reports: Vec<Report>, problems: Vec<Problem>) -> Vec<Report> {
+    match reports.as_mut_slice() {
         _ if problems.is_empty() => {}
         [only] => {
-            only.report.problems.extend(problems);
-            only.report.problems.sort_by_cached_key(Problem::sort_key);
+            only.problems.extend(problems);
+            only.problems.sort_by_cached_key(Problem::sort_key);
         }
-        _ => checked.push(Checked { project: None, report: Report { problems, ..Report::default() } }),
+        _ => reports.push(Report { problems, ..Report::default() }),
     }
-    checked
+    reports
 }
 
-fn human(checked: &[Checked], exits: &[Exit], style: &Style, quiet: bool) -> String {
-    let shown = checked.iter().zip(exits).filter(|(_, exit)| !quiet || **exit != Exit::Clean);
+fn human(reports: &[Report], exits: &[Exit], style: &Style, quiet: bool) -> String {
+    let shown = reports.iter().zip(exits).filter(|(_, exit)| !quiet || **exit != Exit::Clean);
     let bar = if style.unicode { "──" } else { "==" };
     let mut text = String::new();
-    for (one, _) in shown {
-        if let (true, Some(name)) = (checked.len() > 1, &one.project) {
+    for (report, _) in shown {
+        if let (true, Some(name)) = (reports.len() > 1, &report.name) {
             text += &format!("{bar} {name} {bar}\n\n");
         }
-        text += &report::render(&one.report, Format::Human, style);
-        text += if checked.len() > 1 { "\n" } else { "" };
+        text += &report::render(report, Format::Human, style);
+        text += if reports.len() > 1 { "\n" } else { "" };
     }
-    if checked.len() > 1 && !text.is_empty() {
-        text += &format!("{}\n", tally(checked));
+    if reports.len() > 1 && !text.is_empty() {
+        text += &format!("{}\n", tally(reports));
     }
     text
 }
 
-/// One report as it is; several in a list, each with its project.
-fn json(checked: &[Checked], style: &Style) -> String {
-    if let [only] = checked {
-        return report::render(&only.report, Format::Json, style);
-    }
-    let one = |checked: &Checked| {
-        let project = serde_json::Value::from(checked.project.clone());
-        format!("{{ \"project\": {project}, \"report\":\n{} }}", report::render(&checked.report, Format::Json, style).trim_end())
-    };
-    format!("[\n{}\n]\n", checked.iter().map(one).collect::<Vec<_>>().join(",\n"))
-}
-
 /// All findings in one line.
-fn tally(checked: &[Checked]) -> String {
-    let of = |severity| checked.iter().flat_map(|c| &c.report.findings).filter(|f| f.severity == severity).count();
-    let problems: usize = checked.iter().map(|c| c.report.problems.len()).sum();
-    let projects = checked.iter().filter(|c| c.project.is_some()).count();
+fn tally(reports: &[Report]) -> String {
+    let of = |severity| reports.iter().flat_map(|r| &r.findings).filter(|f| f.counts() && f.severity == severity).count();
+    let problems: usize = reports.iter().map(|r| r.problems.len()).sum();
+    let projects = reports.iter().filter(|r| r.name.is_some()).count();
     let count = |n: usize, noun: &str| if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") };
     format!(
         "{}: {}, {}, {}, {}",
@@ -209,16 +276,10 @@ fn tally(checked: &[Checked]) -> String {
     )
 }
 
-/// The clock is read here and nowhere else.
-fn today() -> Date {
-    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
-}
-
-fn date(text: &str) -> Result<Date, String> {
-    let date = if text.len() == "2026-07-01".len() { text.parse().ok() } else { None };
-    date.ok_or_else(|| "a calendar date such as 2026-07-01".to_owned())
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "a whole number, at least 1".to_owned())
+fn further(text: &str) -> Result<Further, String> {
+    let forms = || Format::value_variants().iter().filter_map(|f| Some(f.to_possible_value()?.get_name().to_owned())).collect::<Vec<_>>();
+    let (form, file) =
+        text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or("a form and a file, such as sarif=flowgate.sarif")?;
+    let format = Format::from_str(form, false).map_err(|_| format!("`{form}` is no form; there are {}", forms().join(", ")))?;
+    Ok(Further { format, file: PathBuf::from(file) })
 }

@@ -3,10 +3,10 @@
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::check::Project;
 use crate::cli::targets;
 use crate::load::{self, Document, Format, Limits};
 use crate::problem::Problem;
+use crate::project::Project;
 
 /// What reports call standard input.
 const NAME: &str = "<stdin>";
