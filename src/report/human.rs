@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use super::Style;
 use super::lines::Lines;
 use super::snippet;
+use super::summary::summary;
 use super::text::{Ink, arrow, count, cut, few, link, paint, safe, width, wrap};
 use crate::check::{Checked, Report};
-use crate::finding::{Finding, PathStep, SubjectNames, UndeclaredFact};
+use crate::finding::{Finding, PathStep, Standing, SubjectNames, UndeclaredFact};
 use crate::judge::{Reason, Severity};
 use crate::problem::{Place, Problem};
 
@@ -38,13 +39,14 @@ pub(super) fn render(report: &Report, style: &Style) -> String {
     for problem in &report.problems {
         page.problem(problem, Severity::Error);
     }
-    for finding in &report.findings {
+    for finding in report.findings.iter().filter(|f| f.counts()) {
         page.finding(finding);
     }
-    for notice in &report.notices {
+    for notice in report.other_notices() {
         page.problem(notice, Severity::Note);
     }
     page.waived(&report.waived);
+    page.compared(report);
     page.inputs(&report.checked);
     page.summary(report);
     page.out
@@ -90,6 +92,13 @@ impl Page<'_> {
         }
         if let Some((before, reason)) = &finding.changed {
             self.note("severity", &format!("{} here ({} by the rule; reason: {reason})", finding.severity.word(), before.word()));
+        }
+        if !finding.standing.worse().is_empty() {
+            self.note("worse", &few(finding.standing.worse(), FEW_DATA));
+        }
+        for cause in &finding.causes {
+            let (line, column) = self.lines.position(&cause.file, cause.span.start);
+            self.note("caused by", &format!("{}:{line}:{column}: {}", cause.file.name, cause.label));
         }
         if !finding.also.is_empty() {
             self.note("also", &few(&finding.also, FEW_DATA));
@@ -244,6 +253,41 @@ impl Page<'_> {
         }
     }
 
+    /// What does not count, and what this change does to what is asked. Baseline findings are marked, never hidden.
+    fn compared(&mut self, report: &Report) {
+        let Some(comparison) = &report.comparison else { return };
+        let before = self.out.len();
+        for finding in report.findings.iter().filter(|f| f.standing == Standing::Baseline) {
+            let place = self.one_line(finding);
+            self.flush_note("baseline", &place, 0);
+        }
+        for entry in &comparison.outlived {
+            self.flush_note("baseline", &format!("no longer found: {entry}; `flowgate baseline` takes it out"), 0);
+        }
+        for finding in &comparison.fixed {
+            let place = self.one_line(finding);
+            self.flush_note("fixed", &place, 0);
+        }
+        for finding in &comparison.newly_waived {
+            let place = self.one_line(finding);
+            self.flush_note("waived by this change", &place, 0);
+        }
+        for change in &comparison.gate {
+            let (line, _) = self.lines.position(&change.file, change.span.start);
+            self.flush_note("this change also changes what is asked", &format!("{} ({}:{line})", change.label, change.file.name), 0);
+        }
+        if self.out.len() > before {
+            self.out.push('\n');
+        }
+    }
+
+    /// A finding as one line: rule, place in names, place in files.
+    fn one_line(&mut self, finding: &Finding) -> String {
+        let (line, _) = self.lines.position(&finding.primary.file, finding.primary.span.start);
+        let word = finding.severity.word();
+        format!("{word}[{}] at {} ({}:{line})", finding.rule, subject(&finding.subject, self.style), finding.primary.file.name)
+    }
+
     /// What the verdicts rest on besides the flows: documents that nobody here has read, and severities the project has changed.
     fn inputs(&mut self, checked: &Checked) {
         let before = self.out.len();
@@ -320,7 +364,7 @@ fn stop(step: &PathStep, form: &str, last: bool) -> String {
 
 /// The conditions that decided, the most telling first: those about the facts that the rule's own texts name, then what is not declared, then
 /// what could have silenced the rule. That something is run by oneself, or copied, sets the scene and comes last.
-fn deciding(finding: &Finding) -> Vec<&Reason> {
+pub(super) fn deciding(finding: &Finding) -> Vec<&Reason> {
     let texts = format!("{}`{}", finding.message, finding.help);
     let named: BTreeSet<&str> = texts.split('`').skip(1).step_by(2).flat_map(words).collect();
     let facts = |r: &Reason| -> Vec<String> {
@@ -348,7 +392,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The place of the thing that lacks a fact, where the finding shows it.
-fn declared_at<'f>(finding: &'f Finding, fact: &UndeclaredFact) -> Option<&'f Place> {
+pub(super) fn declared_at<'f>(finding: &'f Finding, fact: &UndeclaredFact) -> Option<&'f Place> {
     match &finding.subject {
         SubjectNames::Flow { from, to, .. } if fact.holder == format!("{from} → {to}") => Some(&finding.primary),
         SubjectNames::Node(name) | SubjectNames::Workflow(name) | SubjectNames::Declared(_, name) if *name == fact.holder => {
@@ -365,67 +409,4 @@ fn subject(subject: &SubjectNames, style: &Style) -> String {
         SubjectNames::Workflow(name) => format!("workflow `{name}`"),
         SubjectNames::Declared(noun, name) => format!("{noun} `{name}`"),
     }
-}
-
-/// What was checked against what, and what came of it; never a word about what was not checked.
-fn summary(report: &Report) -> String {
-    let checked = &report.checked;
-    let tail = tail(report);
-    if checked.workflows.is_empty() && report.findings.is_empty() {
-        let tail = if tail.is_empty() { String::new() } else { format!(": {}", tail.join("; ")) };
-        return format!("nothing was checked{tail}");
-    }
-    let scope = scope(checked);
-    if report.findings.is_empty() {
-        let tail = if tail.is_empty() { String::new() } else { format!("; {}", tail.join("; ")) };
-        return format!("no finding in {scope}{tail}");
-    }
-    let severities = [Severity::Error, Severity::Warning, Severity::Note].into_iter().filter_map(|severity| {
-        let n = report.findings.iter().filter(|f| f.severity == severity).count();
-        (n > 0).then(|| count(n, severity.word()))
-    });
-    let mut results = severities.collect::<Vec<_>>().join(", ");
-    let undeclared = report.findings.iter().filter(|f| !f.undeclared.is_empty()).count();
-    if undeclared > 0 {
-        let what = if undeclared == 1 { "an undeclared fact" } else { "undeclared facts" };
-        results.push_str(&match report.findings.len() {
-            1 => format!(" (for {what})"),
-            all if all == undeclared => format!(" (all for {what})"),
-            _ => format!(" ({undeclared} of them for {what})"),
-        });
-    }
-    let results: Vec<String> = std::iter::once(results).chain(tail).collect();
-    format!("checked {scope}: {}", results.join("; "))
-}
-
-fn scope(checked: &Checked) -> String {
-    let implied = if checked.implied_flows > 0 { format!(", {} implied", checked.implied_flows) } else { String::new() };
-    format!(
-        "{} ({}, {}{implied}) against {} of {} as of {}",
-        count(checked.workflows.len(), "workflow"),
-        count(checked.nodes, "node"),
-        count(checked.flows, "flow"),
-        count(checked.rules, "rule"),
-        checked.packs.join(", "),
-        checked.as_of
-    )
-}
-
-/// Waived findings, unreadable files, other problems.
-fn tail(report: &Report) -> Vec<String> {
-    let mut tail = Vec::new();
-    if !report.waived.is_empty() {
-        tail.push(format!("{} waived", report.waived.len()));
-    }
-    let unread = |p: &&Problem| p.code.starts_with("load/") && !p.places.is_empty();
-    let files: BTreeSet<&str> =
-        report.problems.iter().filter(unread).filter_map(|p| p.places.first()).map(|p| p.file.name.as_str()).collect();
-    if !files.is_empty() {
-        tail.push(format!("{} could not be read", count(files.len(), "file")));
-    }
-    let others = report.problems.iter().filter(|p| !unread(p)).count();
-    if others > 0 {
-        tail.push(format!("{} to solve before the result is whole", count(others, "problem")));
-    }
-    tail
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::lines::Lines;
-use crate::check::Report as Inner;
+use crate::check::{Comparison as InnerComparison, Report as Inner};
 use crate::finding::{Finding as InnerFinding, PathStep, SubjectNames};
 use crate::judge::{Reason, Severity};
 use crate::problem::{Place, Problem as InnerProblem};
@@ -11,7 +11,19 @@ use crate::problem::{Place, Problem as InnerProblem};
 /// Raised when a program that reads this format would have to change.
 const FORMAT_VERSION: u32 = 1;
 
-pub(super) fn render(report: &Inner) -> String {
+/// One report as it is; several in a list, each with its project.
+pub(super) fn render(reports: &[&Inner]) -> String {
+    if let [only] = reports {
+        return one(only);
+    }
+    let each = |report: &&Inner| {
+        let project = serde_json::Value::from(report.name.clone());
+        format!("{{ \"project\": {project}, \"report\":\n{} }}", one(report).trim_end())
+    };
+    format!("[\n{}\n]\n", reports.iter().map(each).collect::<Vec<_>>().join(",\n"))
+}
+
+fn one(report: &Inner) -> String {
     let mut lines = Lines::default();
     let report = Report::of(report, &mut lines);
     // Strings, numbers and lists always serialise; an empty document would fail its schema rather than pass for a clean report.
@@ -25,6 +37,7 @@ struct Report<'r> {
     format_version: u32,
     tool: Tool,
     checked: Checked<'r>,
+    comparison: Option<Comparison<'r>>,
     summary: Summary,
     findings: Vec<Finding<'r>>,
     waived: Vec<Finding<'r>>,
@@ -79,11 +92,36 @@ struct Summary {
     waived: usize,
     problems: usize,
     notices: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared: Option<Compared>,
+}
+
+#[derive(Serialize)]
+struct Compared {
+    new: usize,
+    worsened: usize,
+    fixed: usize,
+    unchanged: usize,
+    baseline: usize,
+}
+
+#[derive(Serialize)]
+struct Comparison<'r> {
+    base: Option<&'r str>,
+    commit: Option<&'r str>,
+    baseline: Option<&'r str>,
+    gate: Vec<Location<'r>>,
+    fixed: Vec<Finding<'r>>,
+    newly_waived: Vec<&'r str>,
+    outlived: &'r [String],
 }
 
 #[derive(Serialize)]
 struct Finding<'r> {
     rule: &'r str,
+    standing: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    worse: &'r [String],
     verdict: &'static str,
     severity: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,6 +135,8 @@ struct Finding<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     contract: Option<&'r str>,
     location: Location<'r>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    causes: Vec<Location<'r>>,
     related: Vec<Location<'r>>,
     data: Vec<Datum<'r>>,
     path: Vec<Stop<'r>>,
@@ -216,7 +256,7 @@ struct Problem<'r> {
 
 impl<'r> Report<'r> {
     fn of(report: &'r Inner, lines: &mut Lines) -> Self {
-        let of = |severity: Severity| report.findings.iter().filter(|f| f.severity == severity).count();
+        let of = |severity: Severity| report.findings.iter().filter(|f| f.counts() && f.severity == severity).count();
         let checked = &report.checked;
         Self {
             format_version: FORMAT_VERSION,
@@ -247,14 +287,25 @@ impl<'r> Report<'r> {
                     .map(|c| SeverityChange { rule: &c.rule, from: c.from.word(), to: c.to.word(), reason: &c.reason })
                     .collect(),
             },
+            comparison: report.comparison.as_ref().map(|c| Comparison::of(c, lines)),
             summary: Summary {
                 errors: of(Severity::Error),
                 warnings: of(Severity::Warning),
                 notes: of(Severity::Note),
-                undeclared: report.findings.iter().filter(|f| !f.undeclared.is_empty()).count(),
+                undeclared: report.findings.iter().filter(|f| f.counts() && !f.undeclared.is_empty()).count(),
                 waived: report.waived.len(),
                 problems: report.problems.len(),
                 notices: report.notices.len(),
+                compared: report.comparison.as_ref().map(|c| {
+                    let count = |standing: &str| report.findings.iter().filter(|f| f.standing.word() == standing).count();
+                    Compared {
+                        new: count("new"),
+                        worsened: count("worsened"),
+                        fixed: c.fixed.len(),
+                        unchanged: count("unchanged"),
+                        baseline: count("baseline"),
+                    }
+                }),
             },
             findings: report.findings.iter().map(|f| Finding::of(f, lines)).collect(),
             waived: report.waived.iter().map(|f| Finding::of(f, lines)).collect(),
@@ -264,10 +315,26 @@ impl<'r> Report<'r> {
     }
 }
 
+impl<'r> Comparison<'r> {
+    fn of(comparison: &'r InnerComparison, lines: &mut Lines) -> Self {
+        Self {
+            base: comparison.base.as_deref(),
+            commit: comparison.commit.as_deref(),
+            baseline: comparison.baseline.as_deref(),
+            gate: comparison.gate.iter().map(|p| Location::of(p, lines)).collect(),
+            fixed: comparison.fixed.iter().map(|f| Finding::of(f, lines)).collect(),
+            newly_waived: comparison.newly_waived.iter().map(|f| f.fingerprint.as_str()).collect(),
+            outlived: &comparison.outlived,
+        }
+    }
+}
+
 impl<'r> Finding<'r> {
     fn of(finding: &'r InnerFinding, lines: &mut Lines) -> Self {
         Self {
             rule: &finding.rule,
+            standing: finding.standing.word(),
+            worse: finding.standing.worse(),
             verdict: if finding.undeclared.is_empty() { "violation" } else { "undeclared" },
             severity: finding.severity.word(),
             changed_severity: finding.changed.as_ref().map(|(from, reason)| ChangedSeverity { from: from.word(), reason }),
@@ -279,6 +346,7 @@ impl<'r> Finding<'r> {
             subject: Subject::of(&finding.subject),
             contract: finding.contract.as_deref(),
             location: Location::of(&finding.primary, lines),
+            causes: finding.causes.iter().map(|p| Location::of(p, lines)).collect(),
             related: finding.related.iter().map(|p| Location::of(p, lines)).collect(),
             data: finding
                 .data

@@ -2,10 +2,20 @@
 //!
 //! The same report renders to the same bytes. Names and the team's own declarations appear, values of data never do.
 
+pub mod bundle;
+pub mod draw;
+mod github;
+mod html;
 mod human;
 mod json;
+mod junit;
 mod lines;
+mod markdown;
+mod outputs;
+mod plain;
+mod sarif;
 mod snippet;
+mod summary;
 mod text;
 
 #[cfg(test)]
@@ -21,6 +31,28 @@ pub enum Format {
     Human,
     /// One document of `schemas/report.schema.json`, for programs.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions: annotations.
+    Github,
+    /// A page for the summary of a pipeline step.
+    Markdown,
+    /// The same for a pull request, with a marker to find and update it by.
+    Comment,
+    /// JUnit XML, for other pipelines.
+    Junit,
+    /// One page for auditors, complete in itself.
+    Html,
+    /// `key=value` lines, as GITHUB_OUTPUT takes them.
+    Outputs,
+}
+
+impl Format {
+    /// It shows more than the findings, so that the check has to keep a record.
+    #[must_use]
+    pub fn needs_record(self) -> bool {
+        matches!(self, Self::Sarif | Self::Markdown | Self::Comment | Self::Html)
+    }
 }
 
 /// How the human format is drawn; the caller knows the terminal, this module does not look.
@@ -50,8 +82,21 @@ impl Default for Style {
 /// Renders a report; the text ends with a line break.
 #[must_use]
 pub fn render(report: &Report, format: Format, style: &Style) -> String {
+    render_all(&[report], format, style)
+}
+
+/// Renders several reports, one for each project, into one text.
+#[must_use]
+pub fn render_all(reports: &[&Report], format: Format, style: &Style) -> String {
     match format {
-        Format::Human => human::render(report, style),
-        Format::Json => json::render(report),
+        Format::Human => reports.iter().map(|r| human::render(r, style)).collect::<Vec<_>>().join("\n"),
+        Format::Json => json::render(reports),
+        Format::Sarif => sarif::render(reports),
+        Format::Github => github::render(reports),
+        Format::Markdown => markdown::render(reports, false),
+        Format::Comment => markdown::render(reports, true),
+        Format::Junit => junit::render(reports),
+        Format::Html => html::render(reports),
+        Format::Outputs => outputs::render(reports),
     }
 }

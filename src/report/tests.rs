@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::text::{is_hostile, width};
 use super::{Format, Style, render};
-use crate::check::{Checked, Options, Project, Report, check};
-use crate::finding::{DatumNames, Finding, PathStep, PolicyClause, SubjectNames, UndeclaredFact, WaiverNames};
+use crate::check::{Checked, Options, Report, check};
+use crate::finding::{DatumNames, Finding, PathStep, PolicyClause, Standing, SubjectNames, UndeclaredFact, WaiverNames};
 use crate::judge::{Reason, Severity};
 use crate::load::{self, Document, Limits};
 use crate::problem::{Place, Problem, SourceFile, Span};
+use crate::project::Project;
 use crate::validate::{SchemaName, bundled};
 
 const FLOW: &str = "\
@@ -46,7 +47,14 @@ fn step(node: &str, labels: &[&str], gained: &[&str], lost: &[&str]) -> PathStep
 }
 
 fn datum(name: &str) -> DatumNames {
-    DatumNames { name: name.to_owned(), form: "note".to_owned(), surface: "body".to_owned(), fingerprint: "00000000000000aa".to_owned() }
+    DatumNames {
+        name: name.to_owned(),
+        form: "note".to_owned(),
+        surface: "body".to_owned(),
+        fingerprint: "00000000000000aa".to_owned(),
+        carries: Vec::new(),
+        assured: Vec::new(),
+    }
 }
 
 fn finding(primary: Place, related: Vec<Place>) -> Finding {
@@ -72,6 +80,7 @@ fn finding(primary: Place, related: Vec<Place>) -> Finding {
         workflow: Some("note-summary".to_owned()),
         subject: SubjectNames::Flow { from: "redact".to_owned(), to: "summarizer".to_owned(), implied: false },
         contract: None,
+        run_by: String::new(),
         primary,
         related,
         data: vec![datum("ehr.note")],
@@ -93,6 +102,8 @@ fn finding(primary: Place, related: Vec<Place>) -> Finding {
         repeats: Vec::new(),
         fingerprint: "00000000000000ff".to_owned(),
         waiver: None,
+        standing: Standing::Open,
+        causes: Vec::new(),
     }
 }
 

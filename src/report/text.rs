@@ -143,7 +143,7 @@ pub(super) fn link(style: &Style, text: &str) -> String {
 }
 
 /// `164.502` of `164.502(e)(1)(i)`.
-fn section(word: &str) -> Option<&str> {
+pub(super) fn section(word: &str) -> Option<&str> {
     let number = word.split('(').next()?;
     let (part, section) = number.split_once('.')?;
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
