@@ -31,7 +31,7 @@ enum Name {
 
 impl ValueEnum for Name {
     fn value_variants<'a>() -> &'a [Self] {
-        const NAMES: [Name; 8] = [
+        const NAMES: [Name; 9] = [
             Name::Json(SchemaName::Flow),
             Name::Json(SchemaName::Project),
             Name::Json(SchemaName::Waivers),
@@ -39,6 +39,7 @@ impl ValueEnum for Name {
             Name::Json(SchemaName::Provider),
             Name::Json(SchemaName::Pack),
             Name::Json(SchemaName::Report),
+            Name::Json(SchemaName::Evidence),
             Name::Cedar,
         ];
         &NAMES

@@ -23,11 +23,14 @@ pub enum SchemaName {
     Pack,
     /// The JSON report.
     Report,
+    /// The evidence bundle: `evidence.json`.
+    Evidence,
 }
 
 impl SchemaName {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::Flow, Self::Project, Self::Waivers, Self::Class, Self::Provider, Self::Pack, Self::Report];
+    pub const ALL: [Self; 8] =
+        [Self::Flow, Self::Project, Self::Waivers, Self::Class, Self::Provider, Self::Pack, Self::Report, Self::Evidence];
 
     /// The file under `schemas/`.
     #[must_use]
@@ -40,6 +43,7 @@ impl SchemaName {
             Self::Provider => "provider.schema.json",
             Self::Pack => "pack.schema.json",
             Self::Report => "report.schema.json",
+            Self::Evidence => "evidence.schema.json",
         }
     }
 
@@ -54,12 +58,13 @@ impl SchemaName {
             Self::Provider => "provider profile",
             Self::Pack => "pack file",
             Self::Report => "report",
+            Self::Evidence => "evidence bundle",
         }
     }
 
     /// The compiled schema; compiled when it is first asked for.
     pub(super) fn validator(self) -> Result<&'static jsonschema::Validator, &'static String> {
-        static COMPILED: [OnceLock<Result<jsonschema::Validator, String>>; 7] = [const { OnceLock::new() }; 7];
+        static COMPILED: [OnceLock<Result<jsonschema::Validator, String>>; 8] = [const { OnceLock::new() }; 8];
         static NONE: OnceLock<Result<jsonschema::Validator, String>> = OnceLock::new();
         let cell = COMPILED.get(self as usize).unwrap_or(&NONE);
         let compiled = cell.get_or_init(|| {
@@ -74,7 +79,7 @@ impl SchemaName {
 /// The schema as one self-contained document: what it borrows from the workflow schema is copied into its own `$defs`.
 #[must_use]
 pub fn bundled(name: SchemaName) -> &'static Json {
-    static BUNDLED: [OnceLock<Json>; 7] = [const { OnceLock::new() }; 7];
+    static BUNDLED: [OnceLock<Json>; 8] = [const { OnceLock::new() }; 8];
     static NONE: Json = Json::Null;
     let Some(cell) = BUNDLED.get(name as usize) else { return &NONE };
     cell.get_or_init(|| {
