@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_flowgate");
-const SUBCOMMANDS: [&str; 7] = ["check", "explain", "rules", "test", "new", "init", "schema"];
+const SUBCOMMANDS: [&str; 11] = ["check", "baseline", "diff", "evidence", "graph", "explain", "rules", "test", "new", "init", "schema"];
 const SCRUBBED: [&str; 10] =
     ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "TERM", "TERM_PROGRAM", "VTE_VERSION", "LC_ALL", "LC_CTYPE", "LANG"];
 
@@ -354,7 +354,7 @@ fn init_overwrites_nothing() {
 #[test]
 fn schemas_are_printed_as_json_and_the_cedar_one_as_cedar() {
     let folder = Folder::new();
-    for name in ["flow", "project", "waivers", "class", "provider", "report"] {
+    for name in ["flow", "project", "waivers", "class", "provider", "report", "evidence"] {
         let ran = folder.run(&["schema", name]);
         assert_eq!(ran.code, 0);
         assert!(json(&ran.out).is_object(), "{name}");

@@ -8,13 +8,21 @@
     reason = "a test that fails should fail loudly"
 )]
 
+mod action;
+mod base;
 mod bench;
 mod cli;
 mod common;
+mod diff;
+mod drawings;
 mod evidence;
+mod evidence_bundle;
 mod examples;
+mod formats;
 mod leaks;
+mod page;
 mod properties;
 mod rulebook;
+mod summary;
 mod tidy;
 mod traps;
