@@ -147,6 +147,45 @@ fn each_change_reports_exactly_what_it_makes_worse() {
     assert!(seen >= 12, "{seen} cases");
 }
 
+/// The same cases as commits: `--base` reports what the folders gave, and its exit code follows.
+#[test]
+fn each_change_reports_the_same_against_a_commit() {
+    let cases = cases();
+    for (n, case) in cases.root().get("cases").unwrap().items().enumerate() {
+        let name = text(case, "name");
+        let (before, repository) = (Folder::new(&format!("folder-{n}")), Folder::new(&format!("commit-{n}")));
+        copy(&root().join("tests/base/project"), &before.0);
+        edit(&before.0, edits(case, "before"));
+        copy(&before.0, &repository.0);
+        git(&repository.0, &["init", "-q"]);
+        git(&repository.0, &["add", "-A"]);
+        git(&repository.0, &["commit", "-qm", "base"]);
+        edit(&repository.0, edits(case, "edits"));
+        let head = Project::read(&repository.0, &Limits::default());
+        let expected = compare(&Project::read(&before.0, &Limits::default()), &head, &options());
+        let wanted: BTreeSet<(String, String, usize)> = expected
+            .findings
+            .iter()
+            .map(|f| (f.fingerprint.clone(), f.standing.word().to_owned(), f.foremost().file.line_column(f.foremost().span.start).0))
+            .collect();
+        let output = flowgate(&repository.0, &["check", "--base", "HEAD", "--format", "json", "--severity", "note"]);
+        let report = json(&output);
+        let found: BTreeSet<(String, String, usize)> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| {
+                let place = if f["causes"].is_null() { &f["location"] } else { &f["causes"][0] };
+                let line = usize::try_from(place["line"].as_u64().unwrap()).unwrap();
+                (f["fingerprint"].as_str().unwrap().to_owned(), f["standing"].as_str().unwrap().to_owned(), line)
+            })
+            .collect();
+        assert_eq!(found, wanted, "{name}");
+        let counting = expected.findings.iter().any(Finding::counts);
+        assert_eq!(output.status.code(), Some(i32::from(counting)), "{name}");
+    }
+}
+
 /// Everything taken back is the base: what a search for causes judges on its way is what it says it is.
 #[test]
 fn all_changes_taken_back_give_the_base() {
