@@ -679,3 +679,28 @@ fn a_report_never_replaces_what_it_is_about() {
     assert_eq!(std::fs::read_to_string(folder.0.join("flowgate.yaml")).unwrap(), text);
     assert!(!folder.0.join("a").exists());
 }
+
+/// One more rule that cannot be decided for want of the same fact makes the finding worse.
+#[test]
+fn another_rule_behind_a_missing_fact_is_worse() {
+    let repository = Folder::new("needed");
+    copy(&root().join("tests/base/project"), &repository.0);
+    write(&repository.0.join("pk/PACK.md"), "# pk\n");
+    for (rule, class) in [("r1", "regulated.health.note"), ("r2", "regulated.health.diagnosis")] {
+        let cedar = format!(
+            "@title(\"t\")\n@severity(\"error\")\n@citation(\"c\")\n@message(\"m\")\n@help(\"h\")\nforbid (principal is Flowgate::Output, action == Flowgate::Action::\"receive\", resource in Flowgate::Class::\"{class}\") unless {{ context.flow has auth && context.flow.auth == \"mtls\" }};\n"
+        );
+        write(&repository.0.join(format!("pk/{rule}/rule.cedar")), &cedar);
+    }
+    let edit = |file: &str, from: &str, to: &str| edit(&repository.0, [(file.to_owned(), from.to_owned(), to.to_owned())].into_iter());
+    edit("flowgate.yaml", "roles: [hipaa_covered_entity]\npacks: [core, contract]", "roles: []\npacks: [core, ./pk]");
+    edit("flowgate.yaml", "      ticket: public\n", "      ticket: public\n      dx: regulated.health.diagnosis\n");
+    edit("flows/tickets.flow.yaml", "[ticket, remark]", "[ticket, note]");
+    git(&repository.0, &["init", "-q"]);
+    commit(&repository);
+    edit("flows/tickets.flow.yaml", "[ticket, note]", "[ticket, note, dx]");
+    let report = json(&flowgate(&repository.0, &["check", "--base", "HEAD", "--format", "json"]));
+    let worse: Vec<String> =
+        report["findings"].as_array().unwrap().iter().map(|f| format!("{} {} {}", f["standing"], f["rule"], f["worse"])).collect();
+    assert!(worse.iter().any(|w| w.contains("worsened") && w.contains("core/unknown-fact") && w.contains("pk/r2")), "{worse:#?}");
+}
