@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Report;
-use crate::finding::{DatumNames, Finding, Standing, SubjectNames};
+use crate::finding::{DatumNames, Finding, Standing};
 use crate::judge::Severity;
 use crate::load::Limits;
 use crate::problem::{Problem, why};
@@ -180,15 +180,10 @@ impl Baseline {
 
 impl Entry {
     fn of(finding: &Finding) -> Self {
-        let subject = match &finding.subject {
-            SubjectNames::Flow { from, to, .. } => format!("{from} → {to}"),
-            SubjectNames::Node(name) | SubjectNames::Workflow(name) => name.clone(),
-            SubjectNames::Declared(noun, name) => format!("{noun} {name}"),
-        };
         Self {
             rule: finding.rule.clone(),
             severity: finding.severity.word().to_owned(),
-            subject,
+            subject: finding.subject.in_words(),
             workflow: finding.workflow.clone(),
             covers: parts(finding).into_keys().collect(),
             assured: assured(finding),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::changes::changes;
 use crate::check::{Options, Report, check};
-use crate::finding::{Finding, SubjectNames};
+use crate::finding::Finding;
 use crate::problem::Problem;
 use crate::project::Project;
 use crate::record::{Agreement, Datum, Diagram, Flow, Node, Record};
@@ -140,17 +140,12 @@ fn keyed_agreements(record: &Record) -> BTreeMap<String, &Agreement> {
 }
 
 fn keyed_findings(report: &Report) -> BTreeMap<String, &Finding> {
-    let subject = |f: &Finding| match &f.subject {
-        SubjectNames::Flow { from, to, .. } => format!("{from} → {to}"),
-        SubjectNames::Node(name) | SubjectNames::Workflow(name) => name.clone(),
-        SubjectNames::Declared(noun, name) => format!("{noun} {name}"),
-    };
     let name = |f: &Finding| {
         let workflow = f.workflow.as_ref().map(|w| format!(" in {w}")).unwrap_or_default();
         let contract = f.contract.as_ref().map(|c| format!(" under {c}")).unwrap_or_default();
         let facts: BTreeSet<&str> = f.undeclared.iter().map(|u| u.fact.as_str()).collect();
         let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.into_iter().collect::<Vec<_>>().join(", ")) };
-        format!("{}[{}] at {}{workflow}{contract}{facts}", f.severity.word(), f.rule, subject(f))
+        format!("{}[{}] at {}{workflow}{contract}{facts}", f.severity.word(), f.rule, f.subject.in_words())
     };
     report.findings.iter().map(|f| (name(f), f)).collect()
 }

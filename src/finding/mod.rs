@@ -151,6 +151,18 @@ pub enum SubjectNames {
     Declared(&'static str, String),
 }
 
+impl SubjectNames {
+    /// As plain words: `ehr → redact`, `app-log`, `agreement openai-baa`.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Flow { from, to, .. } => format!("{from} → {to}"),
+            Self::Node(name) | Self::Workflow(name) => name.clone(),
+            Self::Declared(noun, name) => format!("{noun} {name}"),
+        }
+    }
+}
+
 /// A datum concerned.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DatumNames {
