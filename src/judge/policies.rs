@@ -220,11 +220,14 @@ impl Policies {
 /// Entity types whose ids are names; all others share rows between equal things.
 const NAMED_ENTITIES: [&str; 5] = ["Class", "Label", "Party", "Agreement", "Action"];
 
+/// The action by which labels are earned.
+const LABEL: &str = "label";
+
 /// The action a project's own permits speak about.
 pub const RECEIVE: &str = "receive";
 
 fn vocabulary_actions() -> Vec<String> {
-    ["label", "receive", "operate", "rely", "ship"].map(str::to_owned).to_vec()
+    [LABEL, RECEIVE, "operate", "rely", "ship"].map(str::to_owned).to_vec()
 }
 
 /// Reads policy files.
@@ -346,6 +349,28 @@ impl Loader<'_> {
                 "this policy would never match",
                 "compare its `id` attribute: `principal.id == \"…\"`",
             ));
+        }
+        // A forbid of the action `label` takes labels away in silence, and with them every finding about them; a permit of another action would let
+        // through what a project's own list does not.
+        let labels = scope.actions.as_ref().map(|actions| actions.iter().any(|a| a == LABEL));
+        match (role, labels) {
+            (Role::Rule, None | Some(true)) => {
+                return Err(refuse(
+                    "judge/rule-of-labels",
+                    "a rule has no say in who earns a label".to_owned(),
+                    "this forbid would take labels away, and findings with them",
+                    "name the action it is about: receive, operate, rely or ship",
+                ));
+            }
+            (Role::Label, _) if scope.actions.as_deref() != Some(&[LABEL.to_owned()]) => {
+                return Err(refuse(
+                    "judge/label-of-more",
+                    "a label policy is about the action `label` alone".to_owned(),
+                    "this permit says more",
+                    "write `action == Flowgate::Action::\"label\"`",
+                ));
+            }
+            _ => {}
         }
         let text = |key: &str| policy.annotation(key).unwrap_or_default().to_owned();
         let code = text("code");

@@ -138,6 +138,38 @@ fn a_permit_is_no_rule() {
     refused("permit (principal, action == Flowgate::Action::\"receive\", resource);", "judge/not-a-forbid", "permit");
 }
 
+/// Found by the proofs: a forbid of the action `label` denied labels to everything, and rules about them fell silent.
+#[test]
+fn a_rule_has_no_say_in_labels() {
+    for action in ["action", "action == Flowgate::Action::\"label\"", "action in [Flowgate::Action::\"ship\", Flowgate::Action::\"label\"]"]
+    {
+        refused(&format!("forbid (principal, {action}, resource);"), "judge/rule-of-labels", "forbid");
+    }
+    let report = run(&format!("{TEXTS}forbid (principal, action in [Flowgate::Action::\"receive\"], resource);"));
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+    assert!(report.findings.iter().any(|f| f.rule == "acme/rule"));
+}
+
+/// A permit that says more would stand in for the project's own list.
+#[test]
+fn a_label_policy_is_about_labels_alone() {
+    for (action, good) in
+        [("action", false), ("action == Flowgate::Action::\"receive\"", false), ("action == Flowgate::Action::\"label\"", true)]
+    {
+        let pack = Pack::new(&format!("{TEXTS}{RECEIVE};"));
+        std::fs::write(
+            pack.0.join("acme/labels.cedar"),
+            format!("permit (principal, {action}, resource) when {{ context.as_of > datetime(\"2020-01-01\") }};"),
+        )
+        .unwrap();
+        let mut options = options();
+        options.selection.private.push(flowgate::packs::PackFolder::on_disk(&pack.0.join("acme")));
+        let report = check(&project(PROJECT, &[FLOW]), &options);
+        let codes: Vec<&str> = report.problems.iter().map(|p| p.code).collect();
+        assert_eq!(codes, if good { vec![] } else { vec!["judge/label-of-more"] }, "{action}");
+    }
+}
+
 #[test]
 fn nesting_that_would_abort_the_parser_is_an_error() {
     let deep = format!("{RECEIVE} when {{ {}true{} }};", "(".repeat(5_000), ")".repeat(5_000));
