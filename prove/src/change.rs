@@ -62,9 +62,7 @@ struct Escape<'r> {
 
 /// Every rule of `these`: what it refuses and `those` do not.
 fn one_way<'r>(compared: &Compared<'r>, these: &[&'r Rule], those: &[&'r Rule], config: &Config) -> Result<Vec<Escape<'r>>, Unproved> {
-    let same = |rule: &Rule| {
-        those.iter().any(|o| o.local() == rule.local() && o.text == rule.text && o.is_as_strong_as(rule))
-    };
+    let same = |rule: &Rule| those.iter().any(|o| o.local() == rule.local() && o.text == rule.text && o.is_as_strong_as(rule));
     let changed: Vec<&Rule> = these.iter().copied().filter(|r| !same(r)).collect();
     let kinds = |rule: &'r Rule| compared.world.kinds.iter().filter(move |k| k.action != LABEL && rule.is_about(&k.action));
     let jobs: Vec<(&Rule, &Kind)> = changed.iter().flat_map(|r| kinds(r).map(move |k| (*r, k))).collect();
@@ -76,13 +74,7 @@ fn one_way<'r>(compared: &Compared<'r>, these: &[&'r Rule], those: &[&'r Rule], 
     Ok(escapes.map(|((rule, kind), answer)| Escape { rule, others: others(rule, kind), kind, answer }).collect())
 }
 
-fn escape(
-    compared: &Compared<'_>,
-    session: &mut Session,
-    these: &[&Rule],
-    those: &[&Rule],
-    kind: &Kind,
-) -> Result<Option<Env>, Unproved> {
+fn escape(compared: &Compared<'_>, session: &mut Session, these: &[&Rule], those: &[&Rule], kind: &Kind) -> Result<Option<Env>, Unproved> {
     let all: Vec<&Rule> = these.iter().chain(those).copied().collect();
     let given = compared.world.given(kind, &all, compared.both);
     let schema = schema(compared.world, &all, &given)?;
@@ -103,7 +95,15 @@ fn tell(escapes: &[Escape<'_>], way: Way, pack: &str, folder: &Path, report: &mu
         let what = format!("`{}` ({})", escape.rule.id, escape.kind.name());
         match &escape.answer {
             Err(Unproved(why)) => report.gaps.push(Gap { what, why: why.clone(), at }),
-            Ok(None) => report.count(pack, if way == Way::Weaker { "changed rules as strict as before, by kind of request" } else { "changed rules no stricter than before, by kind of request" }, 1),
+            Ok(None) => report.count(
+                pack,
+                if way == Way::Weaker {
+                    "changed rules as strict as before, by kind of request"
+                } else {
+                    "changed rules no stricter than before, by kind of request"
+                },
+                1,
+            ),
             // One request shows it; the others of the rule are of the same making.
             Ok(Some(_)) if !told.insert(&escape.rule.id) => {}
             Ok(Some(env)) => {
@@ -192,8 +192,11 @@ fn labels(
                 let entry = compared.world.taxonomy.find(LabelKind::Label, label).map(|id| compared.world.taxonomy.entry(id));
                 let speaks_well = entry.is_none_or(|e| e.assurance || !e.displaces.is_empty());
                 let weaker = speaks_well != lost || entry.is_some_and(|e| !e.assurance && !e.displaces.is_empty());
-                let message =
-                    if lost { format!("`{label}` is no longer earned by what earned it") } else { format!("`{label}` is earned by more than before") };
+                let message = if lost {
+                    format!("`{label}` is no longer earned by what earned it")
+                } else {
+                    format!("`{label}` is earned by more than before")
+                };
                 let (with, without) = if lost { ("old", "new") } else { ("new", "old") };
                 let sides = [
                     Side { name: with, rules: these.clone(), expect: Expect::Allow },
@@ -209,7 +212,11 @@ fn labels(
                     at: these.first().or(those.first()).map(|r| (r.file.clone(), r.line)),
                     request: replay::words(&env),
                     replay: file,
-                    help: if weaker { "rules read this label: less of what they speak about may reach them".to_owned() } else { String::new() },
+                    help: if weaker {
+                        "rules read this label: less of what they speak about may reach them".to_owned()
+                    } else {
+                        String::new()
+                    },
                 });
             }
         }

@@ -10,6 +10,7 @@ use flowgate::judge::Role;
 use flowgate::vocabulary::NAMESPACE;
 use serde_json::Value as Json;
 
+use crate::guess::{Chance, texts};
 use crate::pages;
 use crate::replay::{self, Expect, Side};
 use crate::report::{Finding, Gap, Level, Report};
@@ -122,10 +123,15 @@ fn judge(world: &World, rule: &Rule, known: &Known, folder: &Path, report: &mut 
             help: "two of its conditions exclude each other; correct or remove it".to_owned(),
         });
     }
-    let strays: Vec<usize> = known.matches.keys().copied().filter(|kind| {
-        let label = world.kinds.get(*kind).is_some_and(|k| k.action == LABEL);
-        label != (rule.role == Role::Label)
-    }).collect();
+    let strays: Vec<usize> = known
+        .matches
+        .keys()
+        .copied()
+        .filter(|kind| {
+            let label = world.kinds.get(*kind).is_some_and(|k| k.action == LABEL);
+            label != (rule.role == Role::Label)
+        })
+        .collect();
     for kind in strays {
         report.findings.push(Finding {
             level: Level::Error,
@@ -193,7 +199,9 @@ fn stricter_than_base(world: &World, selected: &BTreeSet<String>, config: &Confi
                 replay: None,
                 help: "a pack forbids; permits belong into the base or a project's own list".to_owned(),
             }),
-            Err(Unproved(why)) => report.gaps.push(Gap { what: format!("`{pack}` against the base permit ({})", kind.name()), why, at: None }),
+            Err(Unproved(why)) => {
+                report.gaps.push(Gap { what: format!("`{pack}` against the base permit ({})", kind.name()), why, at: None })
+            }
         }
     }
     Ok(())
@@ -209,16 +217,14 @@ fn covered(
     report: &mut Report,
 ) -> Result<(), Unproved> {
     let forbids: Vec<&Rule> = world.rules.iter().filter(|r| r.role == Role::Rule).collect();
-    let subjects: Vec<(&Rule, BTreeSet<usize>)> = asked
-        .iter()
-        .zip(known)
-        .filter(|(rule, known)| rule.role == Role::Rule && known.gaps.is_empty() && !known.matches.is_empty())
-        .map(|(rule, known)| (*rule, known.matches.keys().copied().collect()))
-        .collect();
-    let found = work(config, &subjects, |session, (rule, kinds)| {
-        let kinds: Vec<&Kind> = kinds.iter().filter_map(|k| world.kinds.get(*k)).collect();
-        let mut left: Vec<&Rule> = forbids.iter().copied().filter(|other| other.id != rule.id && world.could_cover(other, rule, &kinds)).collect();
+    let subjects: Vec<(&Rule, &Known)> =
+        asked.iter().copied().zip(known).filter(|(r, k)| r.role == Role::Rule && k.gaps.is_empty() && !k.matches.is_empty()).collect();
+    let found = work(config, &subjects, |session, (rule, known)| {
+        let kinds: Vec<&Kind> = known.matches.keys().filter_map(|k| world.kinds.get(*k)).collect();
+        let mut left: Vec<&Rule> =
+            forbids.iter().copied().filter(|other| other.id != rule.id && world.could_cover(other, rule, &kinds)).collect();
         let pairs = left.len();
+        escaped(world, rule, known, &mut left)?;
         for kind in kinds {
             left = covering(world, session, rule, left, kind)?;
         }
@@ -242,11 +248,49 @@ fn covered(
     Ok(())
 }
 
+/// Worlds made by chance before a solver is asked.
+const GUESSES: u64 = 32;
+
+/// Leaves out of `others` those that some world made by chance shows not to cover `rule`: it matches there, and they do not.
+fn escaped(world: &World, rule: &Rule, known: &Known, others: &mut Vec<&Rule>) -> Result<(), Unproved> {
+    let all: Vec<&Rule> = others.iter().copied().chain([rule]).collect();
+    let chance = texts(all.iter().map(|r| r.text.as_str()));
+    let found: Vec<(&Kind, &Env)> = known.matches.iter().filter_map(|(at, env)| Some((world.kinds.get(*at)?, env))).collect();
+    for (seed, (kind, env)) in (0..GUESSES).zip(found.iter().cycle()) {
+        if others.is_empty() {
+            break;
+        }
+        let given = world.given(kind, &all, &|_, _| true);
+        let wanted = words(all.iter().map(|r| r.text.as_str()).chain([given.as_str()]));
+        let fixed = words([rule.text.as_str(), world.given(kind, &[rule], &|_, _| true).as_str()]);
+        let schema = schema(world, &all, &given)?;
+        let Some(made) = Chance::new(seed, &chance, &wanted).around(env, kind, &fixed, &schema) else { continue };
+        // A policy that errs is skipped by Cedar, so an answer with an error in it shows nothing.
+        let matches = |r: &Rule| decide(&[&r.policy], &made).map(|answer| answer.denied);
+        if matches(rule) == Ok(true) {
+            others.retain(|other| matches(other) != Ok(false));
+        }
+    }
+    Ok(())
+}
+
+/// Most rules that one question is about: larger ones take a solver longer than several small ones.
+const TOGETHER: usize = 12;
+
 /// Those of `others` that match whatever `rule` matches, among requests of a kind. One question rules out all that some single request escapes; only where
 /// no request does are there halves to look at.
-fn covering<'w>(world: &World, session: &mut Session, rule: &'w Rule, others: Vec<&'w Rule>, kind: &Kind) -> Result<Vec<&'w Rule>, Unproved> {
+fn covering<'w>(
+    world: &World,
+    session: &mut Session,
+    rule: &'w Rule,
+    others: Vec<&'w Rule>,
+    kind: &Kind,
+) -> Result<Vec<&'w Rule>, Unproved> {
     if others.is_empty() {
         return Ok(others);
+    }
+    if others.len() > TOGETHER {
+        return halves(world, session, rule, &others, kind);
     }
     let all: Vec<&Rule> = others.iter().copied().chain([rule]).collect();
     let given = world.given(kind, &all, &|_, _| true);
@@ -259,6 +303,10 @@ fn covering<'w>(world: &World, session: &mut Session, rule: &'w Rule, others: Ve
     if others.len() == 1 {
         return Ok(others);
     }
+    halves(world, session, rule, &others, kind)
+}
+
+fn halves<'w>(world: &World, session: &mut Session, rule: &'w Rule, others: &[&'w Rule], kind: &Kind) -> Result<Vec<&'w Rule>, Unproved> {
     let (first, second) = others.split_at(others.len() / 2);
     let mut left = covering(world, session, rule, first.to_vec(), kind)?;
     left.extend(covering(world, session, rule, second.to_vec(), kind)?);

@@ -2,6 +2,7 @@
 
 mod change;
 mod checks;
+mod guess;
 mod pages;
 mod places;
 mod replay;
@@ -149,7 +150,8 @@ fn selected(world: &World, places: &Places) -> Result<BTreeSet<String>, String> 
     let mut selected = world.private.clone();
     for name in places.names() {
         if !world.packs.contains(name) {
-            let near = did_you_mean(name, world.packs.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+            let near =
+                did_you_mean(name, world.packs.iter().map(String::as_str)).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
             let known: Vec<&str> = world.packs.iter().map(String::as_str).collect();
             let problem = Problem::new("prove/unknown-pack", format!("there is no pack `{name}`"))
                 .help(format!("{near}packs here: {}; a private pack is a folder with `PACK.md`", known.join(", ")));

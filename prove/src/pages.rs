@@ -34,7 +34,11 @@ pub fn compare(rules: &[&Rule], found: &BTreeSet<(String, String)>, selected: &B
         }
         report.count(&rule.pack, "subsumed", 1);
         if !said.contains_key(&(covered.clone(), by.clone())) {
-            let subject = if rule.id == rule.rule { "Subsumed".to_owned() } else { format!("`{}` is subsumed", rule.id.get(rule.rule.len() + 1..).unwrap_or_default()) };
+            let subject = if rule.id == rule.rule {
+                "Subsumed".to_owned()
+            } else {
+                format!("`{}` is subsumed", rule.id.get(rule.rule.len() + 1..).unwrap_or_default())
+            };
             report.findings.push(Finding {
                 level: Level::Error,
                 code: "prove/subsumed",
@@ -42,7 +46,8 @@ pub fn compare(rules: &[&Rule], found: &BTreeSet<(String, String)>, selected: &B
                 at: Some((rule.file.clone(), rule.line)),
                 request: vec![format!("{by} is {}:{}", other.file, other.line)],
                 replay: None,
-                help: format!("narrow one of the two, or say why there are two: `- {subject} by \\`{by}\\`: …` in its README.md").replace("\\`", "`"),
+                help: format!("narrow one of the two, or say why there are two: `- {subject} by \\`{by}\\`: …` in its README.md")
+                    .replace("\\`", "`"),
             });
         }
     }
@@ -65,7 +70,8 @@ pub fn compare(rules: &[&Rule], found: &BTreeSet<(String, String)>, selected: &B
                 at: Some((line.file.clone(), line.line)),
                 request: Vec::new(),
                 replay: None,
-                help: "a line `- Subsumed by \\`pack/rule\\`: why` names a rule that refuses everything this one refuses".replace("\\`", "`"),
+                help: "a line `- Subsumed by \\`pack/rule\\`: why` names a rule that refuses everything this one refuses"
+                    .replace("\\`", "`"),
             });
         }
     }

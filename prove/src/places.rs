@@ -80,7 +80,10 @@ impl Places {
         let target = taken.join(real.file_name().unwrap_or_default());
         let before = Before {
             places: self.instead(target.clone()),
-            taken: Some((taken, format!("{against}:{}", inside.rsplit_once('/').map(|(above, _)| format!("{above}/")).unwrap_or_default()))),
+            taken: Some((
+                taken,
+                format!("{against}:{}", inside.rsplit_once('/').map(|(above, _)| format!("{above}/")).unwrap_or_default()),
+            )),
         };
         take(&Folder::Commit(commit, inside), &target).map_err(|e| {
             Problem::new("prove/unreadable", format!("cannot read `{}` of `{against}`: {}", start.display(), why(&e)))

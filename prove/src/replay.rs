@@ -73,9 +73,8 @@ pub fn case(title: &str, sides: &[Side<'_>], env: &Env) -> Result<Json, Unproved
 /// # Errors
 /// The file cannot be read, or is no case.
 pub fn replay(case: &Json) -> Result<(Vec<String>, bool), String> {
-    let text = |json: &Json, key: &str| {
-        json.get(key).and_then(Json::as_str).map(str::to_owned).ok_or_else(|| format!("the case has no `{key}`"))
-    };
+    let text =
+        |json: &Json, key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned).ok_or_else(|| format!("the case has no `{key}`"));
     let request = case.get("request").ok_or("the case has no `request`")?;
     let uid = |key: &str| EntityUid::from_str(&text(request, key)?).map_err(|e| format!("`{key}`: {e}"));
     let context = request.get("context").filter(|c| !c.is_null()).cloned().unwrap_or_else(|| json!({}));

@@ -114,8 +114,8 @@ impl Report {
         let errors = self.findings.iter().filter(|f| f.level == Level::Error).count();
         let verdict = match self.exit() {
             0 => "proved".to_owned(),
-            1 => format!("not so: {errors} findings"),
-            _ => format!("not proved: {} questions have no answer, {errors} findings", self.gaps.len()),
+            1 => format!("not so: {}", many(errors, "finding")),
+            _ => format!("not proved: no answer to {}, {}", many(self.gaps.len(), "question"), many(errors, "finding")),
         };
         let _ = writeln!(out, "{verdict} ({} questions, {:.1} s)", self.queries, self.seconds);
         out
@@ -142,6 +142,10 @@ impl Report {
             "seconds": self.seconds,
         })
     }
+}
+
+fn many(n: usize, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 
 /// Problems of reading packs, as text.

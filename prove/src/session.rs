@@ -83,7 +83,8 @@ impl Session {
         ];
         for (condition, possible) in known {
             let policy = forbid(condition)?;
-            let found = self.matches(&policy, &kind, &schema).map_err(|e| Unproved(format!("the solver failed its self-check: {}", e.0)))?;
+            let found =
+                self.matches(&policy, &kind, &schema).map_err(|e| Unproved(format!("the solver failed its self-check: {}", e.0)))?;
             if found.is_some() != possible {
                 return Err(Unproved(format!(
                     "the solver failed its self-check: it says that `{condition}` {}",
@@ -186,14 +187,15 @@ impl Session {
         let _inside = self.runtime.enter();
         let mut command = Command::new(&self.config.solver);
         command.args(["--lang", "smt", "--incremental"]).kill_on_drop(true);
-        let start = |e: &dyn std::error::Error| Unproved(format!("cannot start the solver `{}`: {}", self.config.solver.display(), chain(e)));
+        let start =
+            |e: &dyn std::error::Error| Unproved(format!("cannot start the solver `{}`: {}", self.config.solver.display(), chain(e)));
         let solver = LocalSolver::from_command(&mut command).map_err(|e| start(&e))?;
         CedarSymCompiler::new(solver).map_err(|e| start(&e))
     }
 }
 
 /// What Cedar says of a request, with the policies that decided.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Some forbid matched.
     pub denied: bool,
@@ -322,4 +324,37 @@ pub fn work<J: Sync, R: Send>(config: &Config, jobs: &[J], each: impl Fn(&mut Se
     let mut done: Vec<(usize, R)> = done.into_iter().flatten().collect();
     done.sort_by_key(|(at, _)| *at);
     Ok(done.into_iter().map(|(_, r)| r).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails should fail loudly")]
+mod tests {
+    use super::*;
+
+    /// flowgate refuses arithmetic in rules before a solver is asked, so this is where overflow is found.
+    #[test]
+    fn an_overflow_is_found_and_a_comparison_has_none() {
+        let config = Config { solver: "cvc5".into(), timeout: Duration::from_secs(60), jobs: 1 };
+        let mut session = Session::start(&config).unwrap();
+        let schema = "entity Thing = { n: Long, day?: datetime }; action act appliesTo { principal: [Thing], resource: [Thing] };";
+        let (schema, _) = Schema::from_cedarschema_str(schema).unwrap();
+        let kind =
+            Kind { action: "act".into(), principal: "Thing".into(), resource: "Thing".into(), env: schema.request_envs().next().unwrap() };
+        let days = "principal has day && resource has day && principal.day.durationSince(resource.day) > duration(\"1d\")";
+        let bounded = "if principal has day && resource has day then principal.day >= datetime(\"0000-01-01\") && principal.day <= datetime(\"9999-12-31\") && resource.day >= datetime(\"0000-01-01\") && resource.day <= datetime(\"9999-12-31\") else true";
+        for (condition, given, can_err) in
+            [("principal.n * 2 > 30", "true", true), ("principal.n > 30", "true", false), (days, "true", true), (days, bounded, false)]
+        {
+            let policy = and(&forbid(condition).unwrap(), given).unwrap();
+            assert_eq!(session.errs(&policy, &kind, &schema).unwrap().is_some(), can_err, "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_put_behind_the_scope_and_before_the_rest() {
+        let text = "@message(\"a) b\")\nforbid (principal, action == A::\"x)\", resource)\nunless { (principal.n == 1) };";
+        let policy = Policy::from_str(text).unwrap();
+        let made = and(&policy, "1 == 1").unwrap().to_cedar().unwrap();
+        assert!(made.contains("resource) when { 1 == 1 } \nunless { (principal.n == 1) };"), "{made}");
+    }
 }

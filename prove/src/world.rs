@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
-use cedar_policy::{ActionConstraint, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint, RequestEnv, ResourceConstraint, Schema};
+use cedar_policy::{
+    ActionConstraint, EntityTypeName, EntityUid, Policy, PolicyId, PrincipalConstraint, RequestEnv, ResourceConstraint, Schema,
+};
 use flowgate::judge::{Policies, Role, Severity, Stage};
 use flowgate::packs::{LabelKind, Library, PackFolder, Selection, Taxonomy};
 use flowgate::problem::{Problem, SourceFile};
@@ -237,10 +239,7 @@ impl World {
             let above = entry.into_iter().flat_map(|e| e.above.iter()).map(|id| self.taxonomy.entry(id));
             for entry in above.filter(|e| e.name != *below && mentions.contains(&(e.kind, e.name.clone())) && ancestry(below, &e.name)) {
                 let name = word(*below_kind);
-                facts.push(format!(
-                    "(!({path} in {NAMESPACE}::{name}::\"{below}\") || {path} in {NAMESPACE}::{name}::\"{}\")",
-                    entry.name
-                ));
+                facts.push(format!("(!({path} in {NAMESPACE}::{name}::\"{below}\") || {path} in {NAMESPACE}::{name}::\"{}\")", entry.name));
             }
         }
     }
@@ -248,7 +247,8 @@ impl World {
     /// Nothing in the scopes alone says that `other` misses something `rule` matches in these kinds of request.
     #[must_use]
     pub fn could_cover(&self, other: &Rule, rule: &Rule, kinds: &[&Kind]) -> bool {
-        let is = |wanted: Option<EntityTypeName>, of: fn(&Kind) -> &String| wanted.is_none_or(|t| kinds.iter().all(|k| *of(k) == t.basename()));
+        let is =
+            |wanted: Option<EntityTypeName>, of: fn(&Kind) -> &String| wanted.is_none_or(|t| kinds.iter().all(|k| *of(k) == t.basename()));
         // What must be in a class can only be covered by way of a class below it, and `rule` must then name that one.
         let within = |uid: Option<EntityUid>| {
             uid.is_none_or(|uid| {
