@@ -114,11 +114,18 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why a file could not be used, in words: the standard library calls a missing file an entity, a word that means something else here.
+/// Why a file could not be used, in words: the standard library calls a missing file an entity, a word that means something else here. Its words are
+/// the same on every system; where it has none, the system's own say more.
 #[must_use]
 pub fn why(error: &std::io::Error) -> String {
+    const NO_WORDS: &str = "uncategorized error";
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        std::io::ErrorKind::Other => error.to_string(),
+        kind if kind.to_string() == NO_WORDS => {
+            let words = error.to_string();
+            words.split(" (os error").next().unwrap_or(&words).to_lowercase()
+        }
         kind => kind.to_string(),
     }
 }

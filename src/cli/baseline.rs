@@ -1,5 +1,6 @@
 //! `flowgate baseline`: writes the findings of today into a file, once; from then on it can only shrink.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::console::{Console, shown};
@@ -10,7 +11,7 @@ use super::{Done, Exit};
 use crate::check::Report;
 use crate::compare::Baseline;
 use crate::judge;
-use crate::problem::Problem;
+use crate::problem::{Problem, why};
 
 /// Where the baseline lies unless somebody says otherwise.
 const FILE: &str = "flowgate.baseline.json";
@@ -51,19 +52,31 @@ impl BaselineCommand {
             )
             .help("solve the problems above first; nothing was written"));
         }
-        let (baseline, said) = if self.output.symlink_metadata().is_ok() {
+        // A file of which nobody can tell whether it is there is not taken for a first one, which accepts everything.
+        let first = match self.output.symlink_metadata() {
+            Ok(_) => false,
+            Err(error) if error.kind() == ErrorKind::NotFound => true,
+            Err(error) => {
+                return Err(Problem::new(
+                    "baseline/unreadable",
+                    format!("cannot read the baseline `{}`: {}", shown(&self.output), why(&error)),
+                )
+                .help("name a file in a folder that exists and that you may read"));
+            }
+        };
+        let said = if first {
+            let new = Baseline::of(&report);
+            output::write_first(&self.output, &new.text())?;
+            format!("{} findings are in it", new.len())
+        } else {
             let (shrunk, kept) = Baseline::read(&self.output)?.shrunk(&report);
             let outside = match kept.outside {
                 0 => String::new(),
                 n => format!("; {n} others are not in it and count"),
             };
-            (shrunk, format!("{} stay, {} are mended and left{outside}", kept.kept, kept.gone))
-        } else {
-            let new = Baseline::of(&report);
-            let said = format!("{} findings are in it", new.len());
-            (new, said)
+            output::write(&self.output, &shrunk.text())?;
+            format!("{} stay, {} are mended and left{outside}", kept.kept, kept.gone)
         };
-        output::write(&self.output, &baseline.text())?;
         if !console.quiet() {
             console.tell(&format!("`{}`: {said}", shown(&self.output)));
         }
@@ -76,7 +89,7 @@ impl BaselineCommand {
             return Err(problem);
         }
         match targets.as_slice() {
-            [Target::Project(named)] if named.only.is_none() => Ok(judge::with_room(|| self.judging.judge(&named.files, false))?),
+            [Target::Project(named)] if named.only.is_none() => judge::with_room(|| self.judging.judge(&named.files, false))?,
             _ => Err(Problem::new("baseline/one-project", format!("`{}` is not one whole project", shown(&self.path)))
                 .help("name the folder of one project: each has a baseline of its own")),
         }

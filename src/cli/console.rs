@@ -2,11 +2,11 @@
 //! fails because a reader went away.
 
 use std::env;
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use super::{Exit, Global, When, text};
-use crate::problem::{Place, Problem};
+use super::{Exit, Global, When, output, text};
+use crate::problem::{Place, Problem, why};
 use crate::report::Style;
 
 /// Columns where neither the terminal nor the user says how many.
@@ -36,7 +36,9 @@ impl Console {
             When::Auto if variable("CLICOLOR_FORCE").is_some_and(|v| v != "0") => true,
             When::Auto => smart && variable("CLICOLOR").as_deref() != Some("0"),
         };
-        let told = global.width.map(usize::from).or_else(|| variable("COLUMNS")?.parse().ok().filter(|n| *n >= 20));
+        // No more than `--width` takes: tables are padded to it.
+        let stated = || variable("COLUMNS")?.parse::<usize>().ok().filter(|n| *n >= 20).map(|n| n.min(usize::from(u16::MAX)));
+        let told = global.width.map(usize::from).or_else(stated);
         let told = told.or_else(|| Some(usize::from(terminal_size::terminal_size_of(io::stdout())?.0.0).max(20)));
         Self {
             color,
@@ -81,13 +83,10 @@ impl Console {
 
     /// Writes a result to standard output. A closed pipe is the reader's choice and no failure.
     pub(super) fn print(&self, text: &str) -> Result<(), Problem> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Problem::new("cli/output", format!("cannot write the output: {}", error.kind())))
-            }
-            _ => Ok(()),
-        }
+        output::put(&mut io::stdout().lock(), text).or_else(output::reader_left).map_err(|error| {
+            Problem::new("cli/output", format!("cannot write to standard output: {}", why(&error)))
+                .help("what was printed is not whole; `--output FILE` writes a report whole or not at all")
+        })
     }
 
     /// Writes a line to standard error. There is nobody to tell when that fails.

@@ -54,12 +54,15 @@ enum Form {
 impl Diff {
     /// Prints the differences.
     pub(super) fn run(&self, console: &Console) -> Done {
-        let (before, after) = (read(&self.before)?, read(&self.after)?);
-        let options = self.judging.options();
+        let (before, after) = judge::with_room(|| Ok::<_, Problem>((read(&self.before)?, read(&self.after)?)))??;
+        let options = self.judging.options(None)?;
         let meaning = judge::with_room(|| Meaning::between(&before, &after, &options))?;
         let written = match self.format {
             Form::Human => self.human(&meaning, console),
-            Form::Json => serde_json::to_string_pretty(&meaning).map(|t| t + "\n").unwrap_or_default(),
+            Form::Json => {
+                let json = serde_json::to_string_pretty(&meaning);
+                json.map_err(|error| Problem::new("cli/output", format!("the list cannot be written as JSON: {error}")))? + "\n"
+            }
             Form::Markdown => self.markdown(&meaning),
         };
         match &self.output {

@@ -16,6 +16,7 @@ use super::progress::Progress;
 use super::targets::{self, Target, project_of};
 use super::{Done, Exit, output};
 use crate::check::{Options, Report};
+use crate::judge;
 use crate::load::{Commit, Document, Folder, Format, Limits, ProjectFiles, sha256};
 use crate::problem::{Problem, why};
 use crate::project::Project;
@@ -60,13 +61,16 @@ impl Evidence {
         let files = self.project()?;
         let progress = Progress::start(console, "checking".to_owned());
         let limits = Limits::default();
-        let project = judging::read(&files);
-        // Outside a repository, and before its first commit, there is none.
-        let commit = Commit::find(&files.root, "HEAD").ok().map(Arc::new);
+        let project = judge::with_room(|| judging::read(&files))?;
+        // A repository that cannot be read is not the same as none: the bundle would be dated by the clock and say nothing of it.
+        let (commit, unreadable) = match Commit::head(&files.root) {
+            Ok(commit) => (commit.map(Arc::new), None),
+            Err(problem) => (None, Some(problem)),
+        };
         let day = commit.as_ref().and_then(|c| day_of(c.seconds));
-        let mut options = Options { record: true, ..self.judging.options() };
-        options.today = day.unwrap_or(options.today);
+        let options = Options { record: true, ..self.judging.options(day)? };
         let mut report = crate::check(&project, &options);
+        report.problems.extend(unreadable);
         report.folder = targets::folder_in_repository(&files.root);
         take_bytes(&mut report, &files.root);
 
@@ -129,11 +133,7 @@ impl Evidence {
     }
 
     fn write(&self, files: &[(&str, String)]) -> Result<(), Problem> {
-        fs::create_dir_all(&self.output).map_err(|error| {
-            Problem::new("cli/output", format!("cannot make the folder `{}`: {}", shown(&self.output), why(&error)))
-                .help("name a folder that you may write to")
-        })?;
-        files.iter().try_for_each(|(name, text)| output::write(&self.output.join(name), text))
+        output::write_all(&files.iter().map(|(name, text)| (self.output.join(name), text.as_str())).collect::<Vec<_>>())
     }
 }
 
@@ -160,8 +160,19 @@ fn take_bytes(report: &mut Report, root: &Path) {
     let folder = Folder::Disk(root.to_owned());
     let Some(record) = &mut report.record else { return };
     let mut changed = Vec::new();
-    for input in record.inputs.iter_mut().filter(|i| i.sha256.is_some()) {
-        let bytes = folder.read(&input.name, MAX_INPUT).unwrap_or_default();
+    for input in &mut record.inputs {
+        let bytes = match folder.read(&input.name, MAX_INPUT) {
+            Ok(bytes) if input.sha256.is_some() => bytes,
+            // A list of inputs with one left open shows less than it says.
+            read => {
+                let why = read.err().map_or_else(|| "it was not there before".to_owned(), |error| why(&error));
+                changed.push(
+                    Problem::new("evidence/unreadable", format!("cannot read `{}`: {why}", input.name))
+                        .help("check that you may read it, and that nobody writes to the project; a document may have 1 GiB"),
+                );
+                continue;
+            }
+        };
         let same = |bytes: &[u8]| input.sha256.as_deref() == Some(&sha256(bytes));
         if same(&bytes) {
             continue;

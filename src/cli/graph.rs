@@ -54,7 +54,7 @@ impl GraphCommand {
     /// Draws the project that was named.
     pub(super) fn run(&self, console: &Console) -> Done {
         let named = self.project()?;
-        let report = judge::with_room(|| self.judging.judge(&named.files, true))?;
+        let report = judge::with_room(|| self.judging.judge(&named.files, true))??;
         let exit = console.refuse(&report.problems);
         let whole = report.record.map(|record| record.diagram).unwrap_or_default();
         let diagram = self.part(whole, &named)?;

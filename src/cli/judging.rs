@@ -1,15 +1,21 @@
 //! How to judge, for every subcommand that does.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
 use super::{PackSource, targets};
 use crate::check::{Options, Report, check};
 use crate::load::{Limits, ProjectFiles};
 use crate::packs::Selection;
+use crate::problem::Problem;
 use crate::project::Project;
 use crate::propagate::DEFAULT_VARIANT_CAP;
+
+/// No clock is right that is before this day.
+const FIRST_DAY: Date = date(2026, 1, 1);
 
 /// The arguments.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,7 +27,7 @@ pub(super) struct Judging {
     #[command(flatten)]
     pub(super) source: PackSource,
     /// Judge as on this day [default: the project's `as_of`, else today]
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date, help_heading = "Judging")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day, help_heading = "Judging")]
     pub(super) as_of: Option<Date>,
     /// Count waived findings, too
     #[arg(long, help_heading = "Judging")]
@@ -33,31 +39,34 @@ pub(super) struct Judging {
 }
 
 impl Judging {
-    /// The options of a check.
-    pub(super) fn options(&self) -> Options {
+    /// The options of a check. The clock is asked only where neither the arguments nor the caller has a date.
+    pub(super) fn options(&self, date: Option<Date>) -> Result<Options, Problem> {
         let selection = Selection {
             packs: self.packs.clone(),
             private: self.source.folders(),
             policies: self.source.policies.clone(),
             ..Selection::default()
         };
-        Options {
+        Ok(Options {
             as_of: self.as_of,
             selection,
             replace_packs: !self.packs.is_empty(),
             waivers: !self.no_waivers,
             variant_cap: self.variant_cap,
-            ..Options::on(today())
-        }
+            ..Options::on(self.as_of.or(date).map_or_else(today, Ok)?)
+        })
     }
 
     /// Judges one project as a whole.
-    pub(super) fn judge(&self, files: &ProjectFiles, record: bool) -> Report {
+    ///
+    /// # Errors
+    /// The clock cannot be right.
+    pub(super) fn judge(&self, files: &ProjectFiles, record: bool) -> Result<Report, Problem> {
         let project = read(files);
-        let mut report = check(&project, &Options { record, ..self.options() });
+        let mut report = check(&project, &Options { record, ..self.options(None)? });
         report.name = Some(targets::name(&files.root));
         report.folder = targets::folder_in_repository(&files.root);
-        report
+        Ok(report)
     }
 }
 
@@ -66,12 +75,17 @@ pub(super) fn read(files: &ProjectFiles) -> Project {
     Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, &Limits::default())
 }
 
-/// The clock is read here and nowhere else.
-fn today() -> Date {
-    Timestamp::now().to_zoned_datetime(TimeZone::UTC).date()
+/// The clock is read here and nowhere else. By a clock that was never set no waiver has run out and every agreement still holds.
+fn today() -> Result<Date, Problem> {
+    let now = Timestamp::try_from(SystemTime::now()).ok().map(|now| now.to_zoned_datetime(TimeZone::UTC).date());
+    now.filter(|day| *day >= FIRST_DAY).ok_or_else(|| {
+        let said = now.map_or_else(|| "no date".to_owned(), |day| day.to_string());
+        Problem::new("cli/clock", format!("the clock says {said}, which cannot be: there was no flowgate before {FIRST_DAY}"))
+            .help("set the clock, or name the day of judging (`--as-of YYYY-MM-DD`)")
+    })
 }
 
-fn date(text: &str) -> Result<Date, String> {
+fn day(text: &str) -> Result<Date, String> {
     let date = if text.len() == "2026-07-01".len() { text.parse().ok() } else { None };
     date.ok_or_else(|| "a calendar date such as 2026-07-01".to_owned())
 }

@@ -47,7 +47,8 @@ const AFTER: &str = "\
 Exit codes:
   0  nothing at or above the threshold
   1  findings
-  2  could not judge: unreadable input, bad policy, bad arguments
+  2  could not judge: unreadable input, bad policy, bad arguments,
+     a report that cannot be written
 
 Examples:
   flowgate init                          a commented starter that checks clean
@@ -163,6 +164,7 @@ impl From<Exit> for ExitCode {
 /// Runs what the arguments say.
 #[must_use]
 pub fn run(args: &Args) -> Exit {
+    output::writes_fail_instead_of_killing();
     let console = Console::new(&args.global);
     let done = match &args.command {
         Command::Check(check) => check.run(&console),

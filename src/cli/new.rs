@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::console::{Console, shown};
-use super::{Done, Exit};
+use super::{Done, Exit, output};
 use crate::rulebook;
 
 /// Folders of packs, the first that is there; the last is made.
@@ -43,7 +43,8 @@ impl New {
         let [ours, theirs] = FOLDERS.map(Path::new);
         let folder = dir.as_deref().unwrap_or(if ours.is_dir() { ours } else { theirs });
         let files = rulebook::scaffold(folder, id)?;
-        let lines: String = files.iter().map(|file| shown(file) + "\n").collect();
+        output::write_new(&files.iter().map(|(file, text)| (file.clone(), text.as_str())).collect::<Vec<_>>())?;
+        let lines: String = files.iter().map(|(file, _)| shown(file) + "\n").collect();
         console.print(&lines)?;
         if !console.quiet() {
             if folder != ours {

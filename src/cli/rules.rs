@@ -144,7 +144,8 @@ fn table(rows: &[&Policy], console: &Console) -> String {
                 .collect()
         }
         Some(width) if width >= fixed + SIDE_BY_SIDE => {
-            let title = (width - fixed) * 3 / 5;
+            let longest = rows.iter().map(|p| p.title.chars().count()).max().unwrap_or(0);
+            let title = ((width - fixed) * 3 / 5).min(longest);
             rows.iter().map(|p| columns(p, ids, title, width - fixed - title)).collect()
         }
         Some(_) => rows.iter().map(|p| below(p, console)).collect(),

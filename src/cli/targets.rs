@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -204,7 +205,9 @@ pub(super) fn is_passed_over(name: &str) -> bool {
 }
 
 fn project_file(folder: &Path) -> Option<PathBuf> {
-    ENDINGS.iter().map(|ending| folder.join(format!("flowgate.{ending}"))).find(|file| file.symlink_metadata().is_ok())
+    // One that cannot be looked at is there as long as nobody knows better: the project in it must not go unjudged.
+    let absent = |error: std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+    ENDINGS.iter().map(|ending| folder.join(format!("flowgate.{ending}"))).find(|file| !file.symlink_metadata().is_err_and(absent))
 }
 
 /// Adds to the check of the same project, or a new one.

@@ -15,7 +15,9 @@ mod texts;
 mod verdicts;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::OnceLock;
+use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -143,7 +145,17 @@ const STACK_BYTES: usize = 64 << 20;
 /// Threads with room for Cedar's recursion.
 fn pool() -> Result<&'static ThreadPool, Problem> {
     static POOL: OnceLock<Result<ThreadPool, String>> = OnceLock::new();
-    let pool = POOL.get_or_init(|| ThreadPoolBuilder::new().stack_size(STACK_BYTES).build().map_err(|e| e.to_string()));
+    let pool = POOL.get_or_init(|| {
+        let mut threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        loop {
+            match ThreadPoolBuilder::new().stack_size(STACK_BYTES).num_threads(threads).build() {
+                Ok(pool) => return Ok(pool),
+                // Where so many cannot be had (`ulimit -u`, `ulimit -v`), fewer will do.
+                Err(_) if threads > 1 => threads /= 2,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    });
     pool.as_ref().map_err(|e| Problem::new("judge/no-threads", format!("cannot start threads: {e}")).help("free some memory and run again"))
 }
 

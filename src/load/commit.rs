@@ -43,6 +43,27 @@ impl Commit {
         Self::at(repository, id, revision)
     }
 
+    /// The current commit of the repository around `start`; none outside a repository, and before its first commit.
+    ///
+    /// # Errors
+    /// A repository that is there and cannot be read.
+    pub fn head(start: &Path) -> Result<Option<Self>, Problem> {
+        let unreadable = |problem: &Problem| {
+            Problem::new("load/no-commit", format!("cannot read the current commit: {problem}"))
+                .help("check that you may read the repository, and that it is whole (`git fsck`)")
+        };
+        let repository = match open(start) {
+            Ok(repository) => repository,
+            Err(_) if !start.ancestors().any(|folder| may_be_repository(&folder.join(".git"))) => return Ok(None),
+            Err(problem) => return Err(unreadable(&problem)),
+        };
+        if repository.to_thread_local().head().is_ok_and(|head| head.is_unborn()) {
+            return Ok(None);
+        }
+        let commit = resolve(&repository, "HEAD").and_then(|id| Self::at(repository, id, "HEAD"));
+        commit.map(Some).map_err(|problem| unreadable(&problem))
+    }
+
     /// The last commit that both `revision` and the current one come from.
     ///
     /// # Errors
@@ -193,6 +214,13 @@ fn open(start: &Path) -> Result<gix::ThreadSafeRepository, Problem> {
         Problem::new("base/no-repository", format!("`{}` is in no git repository", start.display()))
             .help("run flowgate in a clone, or name a folder with `--base-dir`")
     })
+}
+
+/// It is a file that leads to a repository, or a folder with a `HEAD`, or nobody can tell.
+fn may_be_repository(git: &Path) -> bool {
+    let there =
+        |path: &Path| !path.symlink_metadata().is_err_and(|e| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory));
+    there(git) && (git.is_file() || there(&git.join("HEAD")))
 }
 
 fn resolve(repository: &gix::ThreadSafeRepository, revision: &str) -> Result<ObjectId, Problem> {

@@ -179,8 +179,10 @@ fn exists(path: &Path) -> Result<bool, Problem> {
 
 fn walk_failed(error: &walkdir::Error, root: &Path) -> Problem {
     let name = error.path().map_or_else(String::new, |path| report_name(path, root));
-    let why = error.io_error().map_or_else(|| io::Error::other("the directories form a loop"), |e| io::Error::from(e.kind()));
-    unreadable(&name, &why)
+    match error.io_error() {
+        Some(error) => unreadable(&name, error),
+        None => unreadable(&name, &io::Error::other("the directories form a loop")),
+    }
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Problem {

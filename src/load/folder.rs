@@ -73,8 +73,13 @@ impl Folder {
         match self {
             Self::Disk(folder) => {
                 let path = folder.join(name);
-                if !fs::metadata(&path)?.is_file() {
+                let about = fs::metadata(&path)?;
+                if !about.is_file() {
                     return Err(io::Error::other("not a regular file"));
+                }
+                // Before a byte of it is in memory.
+                if about.len() > limit as u64 {
+                    return Err(too_long(limit));
                 }
                 let mut bytes = Vec::new();
                 fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
@@ -96,6 +101,21 @@ impl Folder {
             Self::Commit(commit, prefix) => inside(prefix, name).is_ok_and(|name| commit.has(&name)),
             Self::Mixed { here, there, from_there } => {
                 inside("", name).is_ok_and(|name| if from_there.contains(&name) { there.has(&name) } else { here.has(&name) })
+            }
+        }
+    }
+
+    /// There is certainly no such file or folder: what cannot be looked at may be there.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> bool {
+        let certain = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        match self {
+            Self::Disk(folder) => fs::metadata(folder.join(name)).is_err_and(|error| certain(&error)),
+            Self::Commit(commit, prefix) => {
+                inside(prefix, name).is_ok_and(|name| commit.read(&name, 0).is_err_and(|error| certain(&error)))
+            }
+            Self::Mixed { here, there, from_there } => {
+                inside("", name).is_ok_and(|name| if from_there.contains(&name) { there.lacks(&name) } else { here.lacks(&name) })
             }
         }
     }

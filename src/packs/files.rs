@@ -203,7 +203,8 @@ impl PackFolder {
             name: format!("{}/{}", self.name.trim_end_matches('/'), e.name),
             shown: format!("{}/{}", self.shown, e.name),
         });
-        below.filter(|pack| is_pack(&pack.name)).collect()
+        // A pack that cannot be looked at is read like the others, which says so: passed over, its rules would not be asked.
+        below.filter(|pack| is_pack(&pack.name) || !self.folder.lacks(&format!("{}/PACK.md", pack.name))).collect()
     }
 
     /// The pack's name: that of its folder.

@@ -1,15 +1,14 @@
-//! Writes a new rule folder that passes its own fixtures, so that the author starts from green.
+//! A new rule folder that passes its own fixtures, so that the author starts from green. It writes nothing.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::problem::Problem;
 
-/// Writes `folder/<pack>/<name>/` for the id `pack/name`, and the pack's own page where it is new; gives the files written, sorted.
+/// The files of `folder/<pack>/<name>/` for the id `pack/name`, and the pack's own page where it is new; sorted, each with its text.
 ///
 /// # Errors
-/// The id is no id, the rule exists, or a file cannot be written.
-pub fn scaffold(folder: &Path, id: &str) -> Result<Vec<PathBuf>, Problem> {
+/// The id is no id, or the rule exists.
+pub fn scaffold(folder: &Path, id: &str) -> Result<Vec<(PathBuf, String)>, Problem> {
     let word = |w: &str| {
         !w.is_empty()
             && w.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -40,16 +39,8 @@ pub fn scaffold(folder: &Path, id: &str) -> Result<Vec<PathBuf>, Problem> {
     if !project.exists() {
         files.push((project, PROJECT.to_owned()));
     }
-    for (path, text) in &files {
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(path, text));
-        written.map_err(|e| {
-            Problem::new("rulebook/unwritable", format!("cannot write `{}`: {e}", path.display()))
-                .help("check the folder and its permissions")
-        })?;
-    }
-    let mut written: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
-    written.sort();
-    Ok(written)
+    files.sort();
+    Ok(files)
 }
 
 const RULE: &str = r#"// Why this rule, and which neighbour owns the near miss.

@@ -18,6 +18,8 @@ mod drawings;
 mod evidence;
 mod evidence_bundle;
 mod examples;
+#[cfg(unix)]
+mod faults;
 mod formats;
 mod leaks;
 mod page;

@@ -1,6 +1,7 @@
 //! What a check is compared with: a base, a baseline file, or both. It reads them and judges nothing.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::cli::console::shown;
 use crate::cli::targets;
 use crate::compare::Baseline;
 use crate::load::{Commit, Folder, Limits};
-use crate::problem::Problem;
+use crate::problem::{Problem, why};
 use crate::project::Project;
 
 /// What to compare with.
@@ -96,15 +97,23 @@ impl Against {
     }
 
     /// Folders below those named that held a project in the base and hold none that is judged now, as seen from there.
-    pub(super) fn gone(&self, named: &[PathBuf], judged: &BTreeSet<PathBuf>) -> Vec<String> {
+    ///
+    /// # Errors
+    /// A base whose folders cannot be listed.
+    pub(super) fn gone(&self, named: &[PathBuf], judged: &BTreeSet<PathBuf>) -> Result<Vec<String>, Problem> {
         const LIMIT: usize = 1_000_000;
-        let Some(revision) = &self.base else { return Vec::new() };
+        let Some(revision) = &self.base else { return Ok(Vec::new()) };
         let mut gone = BTreeSet::new();
         for folder in named.iter().filter(|path| path.is_dir()) {
             let commit = if self.merge_base { Commit::merge_base(folder, revision) } else { Commit::find(folder, revision) };
             let Some((commit, path)) = commit.ok().and_then(|c| c.path_of(folder).map(|path| (c, path))) else { continue };
             let there = Folder::Commit(Arc::new(commit), path);
-            let files = there.walk(".", &targets::is_passed_over, LIMIT).unwrap_or_default();
+            // The folder may be new.
+            let files = there.walk(".", &targets::is_passed_over, LIMIT).or_else(|error| match error.kind() {
+                ErrorKind::NotFound => Ok(Vec::new()),
+                _ => Err(Problem::new("base/unreadable", format!("cannot list the folders of the base: {}", why(&error)))
+                    .help("fetch the whole base, or compare with a folder (`--base-dir`)")),
+            })?;
             for (file, _) in files {
                 let (inside, name) = file.rsplit_once('/').unwrap_or((".", &file));
                 let is_project = targets::ENDINGS.iter().any(|ending| name == format!("flowgate.{ending}"));
@@ -124,7 +133,7 @@ impl Against {
                 }
             }
         }
-        gone.into_iter().collect()
+        Ok(gone.into_iter().collect())
     }
 
     /// Says what of the baseline is mended, where everything it could be about was judged.

@@ -82,19 +82,23 @@ impl Check {
                 Problem::new("cli/comment", "`--comment` goes with `--format markdown`").help("add `--format markdown`, or leave it out")
             );
         }
-        let (targets, problems) = targets(&self.paths);
+        let (targets, mut problems) = targets(&self.paths);
         self.refuse_outputs(&targets)?;
+        let options = self.options()?;
         let progress = Progress::start(console, "checking".to_owned());
         let baseline = self.against.baseline.as_deref().map(Baseline::read).transpose()?;
         let mut judged: Vec<(Report, BTreeSet<String>)> =
-            judge::with_room(|| targets.par_iter().map(|target| self.judge(target, baseline.as_ref())).collect())?;
+            judge::with_room(|| targets.par_iter().map(|target| self.judge(target, baseline.as_ref(), &options)).collect())?;
         drop(progress);
         if let Some(baseline) = &baseline {
             let partial = !self.judging.packs.is_empty() || self.paths != [PathBuf::from(".")];
             self.against.name_outlived(baseline, partial, &mut judged);
         }
         let roots: BTreeSet<PathBuf> = targets.iter().filter_map(Target::root).collect();
-        let gone = self.against.gone(&self.paths, &roots);
+        let gone = self.against.gone(&self.paths, &roots).unwrap_or_else(|problem| {
+            problems.push(problem);
+            Vec::new()
+        });
         let mut reports = with_problems(judged.into_iter().map(|(report, _)| report).collect(), problems);
         if let Some(report) = reports.first_mut() {
             report.notices.extend(gone.iter().map(|folder| {
@@ -105,22 +109,23 @@ impl Check {
 
         let exits: Vec<Exit> = reports.iter().map(|report| self.exit(report)).collect();
         let exit = exits.iter().copied().max().unwrap_or(Exit::NotJudged);
+        // Each report is whole or not there. One that cannot be written keeps none of the others back, and the run from a verdict.
+        let mut unwritten = Vec::new();
         for further in &self.reports {
             let text = self.text(&reports, &exits, further.format, &console.style_of_file(), false);
-            output::write(&further.file, &text)?;
+            unwritten.extend(output::write(&further.file, &text).err());
         }
         let style = if self.output.is_some() { console.style_of_file() } else { console.style() };
         let text = self.text(&reports, &exits, self.format(), &style, console.quiet());
         match &self.output {
-            None => console.print(&text)?,
-            Some(file) => {
-                output::write(file, &text)?;
-                if !console.quiet() {
-                    console.tell(&format!("{}; the report is in `{}`", tally(&reports), super::console::shown(file)));
-                }
-            }
+            None => unwritten.extend(console.print(&text).err()),
+            Some(file) => match output::write(file, &text) {
+                Ok(()) if console.quiet() => {}
+                Ok(()) => console.tell(&format!("{}; the report is in `{}`", tally(&reports), super::console::shown(file))),
+                Err(problem) => unwritten.push(problem),
+            },
         }
-        Ok(exit)
+        Ok(exit.max(console.refuse(&unwritten)))
     }
 
     /// A report never takes the place of what it is about, nor of another report.
@@ -163,7 +168,7 @@ impl Check {
     }
 
     /// Judges one target, and tells which entries of the baseline it met.
-    fn judge(&self, target: &Target, baseline: Option<&Baseline>) -> (Report, BTreeSet<String>) {
+    fn judge(&self, target: &Target, baseline: Option<&Baseline>, options: &Options) -> (Report, BTreeSet<String>) {
         let limits = Limits::default();
         match target {
             Target::Project(named) => {
@@ -171,9 +176,9 @@ impl Check {
                 let project = judging::read(files);
                 let mut earlier = None;
                 let mut report = match self.against.base(&files.root, &limits) {
-                    None => crate::check(&project, &self.options()),
+                    None => crate::check(&project, options),
                     Some(Ok(base)) => {
-                        let mut report = compare(&base.project, &project, &self.options());
+                        let mut report = compare(&base.project, &project, options);
                         let comparison = report.comparison.get_or_insert_default();
                         (comparison.base, comparison.commit) = (Some(base.name), base.commit);
                         earlier = Some(base.project.folder);
@@ -181,7 +186,7 @@ impl Check {
                     }
                     // Without its base the project is judged as a whole: nothing goes unseen, and the run still cannot pass.
                     Some(Err(problem)) => {
-                        let mut report = crate::check(&project, &self.options());
+                        let mut report = crate::check(&project, options);
                         report.problems.insert(0, problem);
                         report
                     }
@@ -201,7 +206,7 @@ impl Check {
                 (report, met)
             }
             Target::Stdin => {
-                let mut report = crate::check(&stdin::project(&limits), &self.options());
+                let mut report = crate::check(&stdin::project(&limits), options);
                 if self.against.has_base() {
                     let problem = Problem::new("base/stdin", "standard input has no base to compare with");
                     report.problems.insert(0, problem.help("name the workflow's file, or leave `--base` out"));
@@ -213,9 +218,9 @@ impl Check {
         }
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> Result<Options, Problem> {
         let record = std::iter::once(self.format()).chain(self.reports.iter().map(|r| r.format)).any(Format::needs_record);
-        Options { record, ..self.judging.options() }
+        Ok(Options { record, ..self.judging.options(None)? })
     }
 
     fn exit(&self, report: &Report) -> Exit {

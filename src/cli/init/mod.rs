@@ -1,12 +1,10 @@
 //! `flowgate init`: a commented starter project. It overwrites nothing.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::console::{Console, shown};
-use super::{Done, Exit};
-use crate::problem::{Problem, why};
+use super::{Done, Exit, output};
+use crate::problem::Problem;
 
 /// What is written, by its path below the folder.
 const FILES: [(&str, &str); 2] =
@@ -33,13 +31,7 @@ impl Init {
             return Err(Problem::new("cli/exists", format!("`{}` is there already", shown(&self.folder.join(name))))
                 .help("nothing was written; name another folder, or move the file away"));
         }
-        for (name, text) in FILES {
-            let path = self.folder.join(name);
-            create(&path, text).map_err(|error| {
-                Problem::new("cli/output", format!("cannot write `{}`: {}", shown(&path), why(&error)))
-                    .help("name a folder that you may write to")
-            })?;
-        }
+        output::write_new(&FILES.map(|(name, text)| (self.folder.join(name), text)))?;
         let lines: String = FILES.iter().map(|(name, _)| shown(&self.folder.join(name)) + "\n").collect();
         console.print(&lines)?;
         if !console.quiet() {
@@ -49,11 +41,4 @@ impl Init {
         }
         Ok(Exit::Clean)
     }
-}
-
-fn create(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
 }
