@@ -9,7 +9,7 @@ use crate::facts::{Environment, EvidenceOnFile, FactBase};
 use crate::finding::{Finding, findings, waived};
 use crate::graph;
 use crate::judge::{self, Judge, Judged, Policies, Severity};
-use crate::load::Value;
+use crate::load::{Folder, Value};
 use crate::packs::{Library, Selection};
 use crate::problem::{Place, Problem, SourceFile, Span};
 use crate::project::Project;
@@ -169,6 +169,7 @@ pub fn check(project: &Project, options: &Options) -> Report {
             Report::default()
         }
     };
+    problems.extend(project.folder.as_ref().and_then(Folder::failure));
     problems.sort_by_cached_key(Problem::sort_key);
     problems.dedup_by_key(|p| p.sort_key());
     report.problems = problems;

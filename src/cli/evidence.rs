@@ -81,6 +81,7 @@ impl Evidence {
             () if day.is_some() => DatedBy::Commit,
             () => DatedBy::Clock,
         };
+        let failed = commit.clone();
         let circumstances = Circumstances {
             dated_by,
             commit: commit.zip(day).map(|(c, day)| facts_of(&c, day, &report, &files.root, &limits)),
@@ -88,6 +89,7 @@ impl Evidence {
             roles: project.roles().map(str::to_owned).collect(),
             workflows: project.workflows.iter().map(workflow).collect(),
         };
+        report.problems.extend(failed.and_then(|commit| commit.failure()));
         let bundle = bundle::files(&report, &circumstances);
         drop(progress);
         self.write(&bundle)?;

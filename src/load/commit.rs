@@ -4,12 +4,16 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice as _;
 
 use super::folder::{Entry, EntryKind, too_long};
 use crate::problem::Problem;
+
+/// The code of a commit that cannot be read as a whole.
+pub const COMMIT_UNREADABLE: &str = "load/commit-unreadable";
 
 /// Links that lead to links are followed this far.
 const MAX_LINKS: usize = 8;
@@ -24,6 +28,8 @@ pub struct Commit {
     pub seconds: i64,
     /// The top of the work tree.
     pub top: PathBuf,
+    /// What could not be read of it, the first time.
+    failed: OnceLock<String>,
 }
 
 impl fmt::Debug for Commit {
@@ -93,7 +99,7 @@ impl Commit {
         local.find_tree(tree).map_err(|_| missing())?;
         drop(commit);
         drop(local);
-        Ok(Self { repository, tree, id: id.to_string(), seconds, top })
+        Ok(Self { repository, tree, id: id.to_string(), seconds, top, failed: OnceLock::new() })
     }
 
     /// The path of a folder of the work tree inside the commit; none where the folder lies elsewhere.
@@ -104,29 +110,47 @@ impl Commit {
         Some(parts.map(|p| p.as_os_str().to_string_lossy().into_owned()).collect::<Vec<_>>().join("/"))
     }
 
+    /// What kept it from being read as a whole: an object that is not there or cannot be opened. Nothing made of such a commit is whole, and a file
+    /// that seems to lack in it may make the later version look no worse than it was.
+    #[must_use]
+    pub fn failure(&self) -> Option<Problem> {
+        let why = self.failed.get()?;
+        Some(Problem::new(COMMIT_UNREADABLE, format!("commit {} cannot be read as a whole: {why}", self.id)).help(
+            "a clone that is partial or broken lacks objects: fetch them, see `git fsck`; and see that files can be opened (`ulimit -n`)",
+        ))
+    }
+
+    /// Remembers that the object database could not give something.
+    fn broken(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+        let error = error.into();
+        let _ = self.failed.set(error.to_string());
+        io::Error::other(error)
+    }
+
     pub(super) fn read(&self, path: &str, limit: usize) -> io::Result<Vec<u8>> {
         let local = self.repository.to_thread_local();
         let (id, _) = self.file(&local, path, MAX_LINKS)?;
-        let size = local.find_header(id).map_err(io::Error::other)?.size();
+        let size = local.find_header(id).map_err(|e| self.broken(e))?.size();
         if size > limit as u64 {
             return Err(too_long(limit));
         }
-        Ok(local.find_object(id).map_err(io::Error::other)?.detach().data)
+        Ok(local.find_object(id).map_err(|e| self.broken(e))?.detach().data)
     }
 
     pub(super) fn has(&self, path: &str) -> bool {
         let local = self.repository.to_thread_local();
-        self.file(&local, path, MAX_LINKS).is_ok_and(|(id, _)| local.find_header(id).is_ok_and(|h| h.size() > 0))
+        self.file(&local, path, MAX_LINKS)
+            .is_ok_and(|(id, _)| local.find_header(id).map_err(|e| self.broken(e)).is_ok_and(|h| h.size() > 0))
     }
 
     pub(super) fn entries(&self, path: &str) -> io::Result<Vec<Entry>> {
         let local = self.repository.to_thread_local();
         let tree = self.lookup(&local, path)?.filter(|(_, kind)| *kind == EntryKind::Folder);
         let (id, _) = tree.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        let tree = local.find_tree(id).map_err(io::Error::other)?;
+        let tree = local.find_tree(id).map_err(|e| self.broken(e))?;
         let mut entries = Vec::new();
         for entry in tree.iter() {
-            let entry = entry.map_err(io::Error::other)?;
+            let entry = entry.map_err(|e| self.broken(e))?;
             entries.push(Entry { name: entry.filename().to_str_lossy().into_owned(), kind: kind_of(entry.mode()) });
         }
         Ok(entries)
@@ -158,7 +182,7 @@ impl Commit {
     }
 
     fn follow(&self, local: &gix::Repository, path: &str, link: ObjectId) -> io::Result<String> {
-        let target = local.find_object(link).map_err(io::Error::other)?.detach().data;
+        let target = local.find_object(link).map_err(|e| self.broken(e))?.detach().data;
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         super::folder::inside(folder, &target.to_str_lossy())
     }
@@ -174,8 +198,8 @@ impl Commit {
             let mut led = None;
             let parts: Vec<&str> = path.split('/').collect();
             for (n, part) in parts.iter().enumerate() {
-                let tree = local.find_tree(at.0).map_err(io::Error::other)?;
-                let entry = tree.lookup_entry([part.as_bytes()]).map_err(io::Error::other)?;
+                let tree = local.find_tree(at.0).map_err(|e| self.broken(e))?;
+                let entry = tree.lookup_entry([part.as_bytes()]).map_err(|e| self.broken(e))?;
                 let Some(entry) = entry else { return Ok(None) };
                 at = (entry.object_id(), kind_of(entry.mode()));
                 let last = n + 1 == parts.len();

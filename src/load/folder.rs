@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::commit::Commit;
+use crate::problem::Problem;
 
 /// A folder. Names of files are relative to it, `/` between their parts.
 #[derive(Clone, Debug)]
@@ -102,6 +103,16 @@ impl Folder {
             Self::Mixed { here, there, from_there } => {
                 inside("", name).is_ok_and(|name| if from_there.contains(&name) { there.has(&name) } else { here.has(&name) })
             }
+        }
+    }
+
+    /// What kept a commit from being read as a whole; see [`Commit::failure`].
+    #[must_use]
+    pub fn failure(&self) -> Option<Problem> {
+        match self {
+            Self::Disk(_) => None,
+            Self::Commit(commit, _) => commit.failure(),
+            Self::Mixed { here, there, .. } => here.failure().or_else(|| there.failure()),
         }
     }
 

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::problem::{Problem, SourceFile};
 
-pub use commit::Commit;
+pub use commit::{COMMIT_UNREADABLE, Commit};
 pub use files::{ProjectFiles, find_project, read, read_all};
 pub use folder::{Entry, EntryKind, Folder};
 pub use snapshot::{Snapshot, read_snapshot};

@@ -152,6 +152,7 @@ impl Folder {
     /// Lets calls fail one after the other, one in each run, and hands over every run.
     fn each_failing(&self, call: &str, what: i32, args: &[&str], mut then: impl FnMut(&str, Ran)) {
         let Some(calls) = self.calls(call, "", args) else { return };
+        assert!(calls > 0, "{args:?} never calls {call}");
         let all = std::env::var_os("FLOWGATE_FAULTS").is_some_and(|v| v == "all");
         let step = if all { 1 } else { calls.div_ceil(SAMPLE).max(1) };
         for nth in (1..=calls).step_by(step) {

@@ -26,6 +26,35 @@ fn a_call_that_fails_while_the_base_is_read_changes_no_verdict() {
 }
 
 #[test]
+fn a_base_that_lacks_an_object_makes_nothing_look_unchanged() {
+    let folder = Folder::repository();
+    // The base has the leak and a waiver of it; the change takes the waiver away.
+    let waiver = "waivers:\n  - { rule: acme/raw-export, workflow: support-answers, from: tickets, to: drafter, datum: tickets.text, reason: known, \
+                  approver: robin, expires: 2027-06-30 }\n";
+    folder.write("flowgate.waivers.yaml", waiver);
+    folder.git(&["add", "-A"]);
+    folder.git(&["commit", "-qm", "two"]);
+    fs::remove_file(folder.path("flowgate.waivers.yaml")).unwrap();
+    let blob = |name: &str| {
+        let ran = std::process::Command::new("git").current_dir(&folder.0).args(["rev-parse", &format!("HEAD:{name}")]).output().unwrap();
+        let id = String::from_utf8(ran.stdout).unwrap().trim().to_owned();
+        folder.path(&format!(".git/objects/{}/{}", &id[..2], &id[2..]))
+    };
+    for name in ["flowgate.waivers.yaml", FLOW_NAME, "packs/acme/PACK.md"] {
+        let object = blob(name);
+        let kept = fs::read(&object).unwrap();
+        fs::remove_file(&object).unwrap();
+        for args in [&["check", "--base", "main"][..], &["diff", "main"]] {
+            let ran = folder.run(args);
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(ran.code() == 2 && said.contains("cannot be read as a whole"), "{name} {args:?}: {ran:?}");
+        }
+        fs::write(object, kept).unwrap();
+    }
+    assert_eq!(folder.run(&["check", "--base", "main"]).code(), 1);
+}
+
+#[test]
 fn a_pack_that_cannot_be_looked_at_is_not_passed_over() {
     let folder = Folder::repository();
     for pack in ["acme", "beta"] {
