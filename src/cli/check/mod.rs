@@ -139,7 +139,6 @@ impl Check {
                 (parent, Some(name)) if !file.exists() => real(parent.unwrap_or(std::path::Path::new("."))).join(name),
                 _ => real(file),
             };
-            let device = file.starts_with("/dev");
             if read.contains(&place) {
                 return Err(Problem::new(
                     "cli/output",
@@ -147,7 +146,7 @@ impl Check {
                 )
                 .help("name another file"));
             }
-            if !written.insert(place) && !device {
+            if !written.insert(place) && !output::is_stream(file) {
                 return Err(Problem::new("cli/output", format!("two reports would go into `{}`", super::console::shown(file)))
                     .help("name a file for each"));
             }

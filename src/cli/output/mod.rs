@@ -42,6 +42,11 @@ impl Sink {
     }
 }
 
+/// Text goes there piece by piece, and several reports may follow one another.
+pub(super) fn is_stream(file: &Path) -> bool {
+    !matches!(Sink::of(file), Sink::File)
+}
+
 /// Writes one file: beside it first, then in its place. Pipes and devices are written as they are.
 pub(super) fn write(file: &Path, text: &str) -> Result<(), Problem> {
     let failed = |error: &io::Error| unwritable(file, error);

@@ -27,7 +27,8 @@ impl Staged {
         let before = match fs::metadata(&place) {
             // Replacing a file needs no right to write to it; but who took that right away meant it to stay as it is.
             Ok(about) => OpenOptions::new().append(true).open(&place).map(|_| Some(about.permissions()))?,
-            Err(_) => None,
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
         };
         let (beside, mut out) = beside(&place)?;
         let staged = Self { beside, place, waits: true, new: false };

@@ -112,16 +112,20 @@ fn links_keep_pointing_and_long_names_are_names() {
 
 #[test]
 fn files_below_dev_are_files_where_they_are() {
-    let Ok(shm) = tempfile_below(Path::new("/dev/shm")) else { return skipped("no /dev/shm") };
+    let Ok(shm) = folder_below(Path::new("/dev/shm")) else { return skipped("no /dev/shm") };
     let folder = Folder::leaking();
     let report = shm.join("report.json");
     let ran = folder.run(&["check", "--format", "json", "--output", report.to_str().unwrap()]);
     let read = fs::read_to_string(&report);
     fs::remove_dir_all(shm).unwrap();
     assert_eq!((ran.code(), read.unwrap()), (1, folder.run(&["check", "--format", "json"]).out), "{ran:?}");
+    // Two of them in one file are one too many, as anywhere.
+    let twice = ["check", "--output", "/dev/shm/flowgate-twice", "--report", "json=/dev/shm/flowgate-twice"];
+    let ran = folder.run(&twice);
+    assert!(ran.code() == 2 && ran.err.contains("two reports would go into"), "{ran:?}");
 }
 
-fn tempfile_below(folder: &Path) -> std::io::Result<std::path::PathBuf> {
+fn folder_below(folder: &Path) -> std::io::Result<std::path::PathBuf> {
     let path = folder.join(format!("flowgate-faults-{}", std::process::id()));
     fs::create_dir(&path).map(|()| path)
 }
