@@ -264,11 +264,11 @@ fn escaped(world: &World, rule: &Rule, known: &Known, others: &mut Vec<&Rule>) -
         let wanted = words(all.iter().map(|r| r.text.as_str()).chain([given.as_str()]));
         let fixed = words([rule.text.as_str(), world.given(kind, &[rule], &|_, _| true).as_str()]);
         let schema = schema(world, &all, &given)?;
-        let Some(made) = Chance::new(seed, &chance, &wanted).around(env, kind, &fixed, &schema) else { continue };
+        let Some(made) = Chance::new(seed, &chance, &wanted).around(env, kind, &fixed, &world.taxonomy, &schema) else { continue };
         // A policy that errs is skipped by Cedar, so an answer with an error in it shows nothing.
-        let matches = |r: &Rule| decide(&[&r.policy], &made).map(|answer| answer.denied);
-        if matches(rule) == Ok(true) {
-            others.retain(|other| matches(other) != Ok(false));
+        let matches = |policy: &Policy| decide(&[policy], &made).map(|answer| answer.denied);
+        if matches(&and(&rule.policy, &given)?) == Ok(true) {
+            others.retain(|other| matches(&other.policy) != Ok(false));
         }
     }
     Ok(())

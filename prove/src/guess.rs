@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use cedar_policy::{Context, Entities, EntityUid, Request, Schema};
 use cedar_policy_symcc::Env;
+use flowgate::packs::{LabelKind, Taxonomy};
 use flowgate::vocabulary::{Attribute, FactType, NAMESPACE, Vocabulary};
 use serde_json::{Map, Value as Json, json};
 
@@ -110,12 +111,18 @@ impl<'w> Chance<'w> {
     }
 
     /// The world again, with everything that is not `fixed` made by chance; none where what came out is no valid world.
-    pub fn around(&mut self, env: &Env, kind: &Kind, fixed: &BTreeSet<String>, schema: &Schema) -> Option<Env> {
+    pub fn around(&mut self, env: &Env, kind: &Kind, fixed: &BTreeSet<String>, taxonomy: &Taxonomy, schema: &Schema) -> Option<Env> {
         let vocabulary = Vocabulary::load().ok()?;
         self.made.clear();
         let mut entities = env.entities.to_json_value().ok()?;
         for entity in entities.as_array_mut()? {
             let of = entity.pointer("/uid/type").and_then(Json::as_str)?.rsplit("::").next()?.to_owned();
+            if let Some(parents) = entity.get_mut("parents").and_then(Json::as_array_mut) {
+                let above: Vec<Json> = parents.iter().flat_map(|p| above(p, taxonomy)).collect();
+                parents.extend(above);
+                let mut seen = BTreeSet::new();
+                parents.retain(|p| seen.insert(p.to_string()));
+            }
             let attributes = vocabulary.entity(&of);
             if !attributes.is_empty() {
                 let has = entity.get("attrs").and_then(Json::as_object).cloned().unwrap_or_default();
@@ -131,6 +138,14 @@ impl<'w> Chance<'w> {
         let context = Context::from_json_value(context, Some((schema, &action))).ok()?;
         Some(Env { request: Request::new(principal, action, resource, context, Some(schema)).ok()?, entities })
     }
+}
+
+/// The classes or labels above one: what is in it is in them.
+fn above(parent: &Json, taxonomy: &Taxonomy) -> Vec<Json> {
+    let of = parent.get("type").and_then(Json::as_str).unwrap_or_default();
+    let kind = if of.ends_with("::Class") { LabelKind::Class } else { LabelKind::Label };
+    let entry = parent.get("id").and_then(Json::as_str).and_then(|id| taxonomy.find(kind, id)).map(|id| taxonomy.entry(id));
+    entry.into_iter().flat_map(|e| e.above.iter()).map(|id| json!({ "type": of, "id": taxonomy.entry(id).name })).collect()
 }
 
 /// Every quoted text of policies, sorted.

@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_condition_is_put_behind_the_scope_and_before_the_rest() {
-        let text = "@message(\"a) b\")\nforbid (principal, action == A::\"x)\", resource)\nunless { (principal.n == 1) };";
+        let text = "@message(\"a) b\")\nforbid (principal, action == Action::\"x)\", resource)\nunless { (principal.n == 1) };";
         let policy = Policy::from_str(text).unwrap();
         let made = and(&policy, "1 == 1").unwrap().to_cedar().unwrap();
         assert!(made.contains("resource) when { 1 == 1 } \nunless { (principal.n == 1) };"), "{made}");
