@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::time::Instant;
 
-use super::{EAGAIN, Folder, Ran};
+use super::{EAGAIN, EMFILE, Folder, Ran};
 
 /// Judged as without limits, or no verdict at all and no report.
 fn is_judged_or_ended(folder: &Folder, ran: &Ran, truth: &Ran, why: &str) {
@@ -12,7 +12,7 @@ fn is_judged_or_ended(folder: &Folder, ran: &Ran, truth: &Ran, why: &str) {
         assert_eq!(report.as_deref(), Some(truth.out.as_str()), "{why}");
     } else {
         // The loader of the system has codes of its own when a program cannot even start.
-        assert!(!matches!(ran.status.code(), Some(0 | 1)) || report.is_none() && ran.status.code() != Some(0), "{why}: {ran:?}");
+        assert!(!matches!(ran.status.code(), Some(0 | 1)), "{why}: {ran:?}");
         assert!(report.is_none() || report.is_some_and(|r| r.contains("\"problems\"")), "{why}: {ran:?}");
     }
     folder.is_tidy(why);
@@ -23,17 +23,12 @@ fn is_judged_or_ended(folder: &Folder, ran: &Ran, truth: &Ran, why: &str) {
 fn without_open_files_nothing_is_judged() {
     let folder = Folder::leaking();
     let truth = folder.run(&["check", "--format", "json"]);
-    let mut said = false;
     for files in [3, 4, 5, 6, 8, 12, 64] {
         let ran = folder.under(&format!("ulimit -n {files}; exec \"$@\""), &["check", "--format", "json", "--output", "report.json"]);
-        said |= ran.code() == 2 && format!("{}{}", ran.err, folder_report(&folder)).contains("too many open files");
         is_judged_or_ended(&folder, &ran, &truth, &format!("{files} files"));
     }
-    assert!(said, "no run was short of open files");
-}
-
-fn folder_report(folder: &Folder) -> String {
-    fs::read_to_string(folder.path("report.json")).unwrap_or_default()
+    let Some(ran) = folder.with_fault(&format!("open:0:{EMFILE}"), &["check"]) else { return };
+    assert!(ran.code() == 2 && format!("{}{}", ran.out, ran.err).contains("too many open files"), "{ran:?}");
 }
 
 #[test]
@@ -64,7 +59,10 @@ fn without_threads_nothing_is_judged_and_with_few_everything() {
         let Some(ran) = folder.with_fault(&format!("thread:0:{EAGAIN}"), args) else { return };
         assert_eq!(ran.code(), 2, "{args:?}: {ran:?}");
         assert!(ran.err.contains("error[judge/no-threads]: cannot start threads"), "{args:?}: {}", ran.err);
-        // One that cannot be had is done without.
+        // One that cannot be had is done without, where there is another.
+        if std::thread::available_parallelism().is_ok_and(|n| n.get() == 1) {
+            continue;
+        }
         let ran = folder.with_fault(&format!("thread:1:{EAGAIN}"), args).unwrap();
         assert_eq!((ran.code(), ran.out), (truth.code(), truth.out), "{args:?}");
     }

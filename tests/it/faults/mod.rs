@@ -12,7 +12,7 @@ mod streams;
 mod surroundings;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -149,14 +149,16 @@ impl Folder {
         Some(counted)
     }
 
-    /// Lets calls fail one after the other, one in each run, and hands over every run.
-    fn each_failing(&self, call: &str, what: i32, args: &[&str], mut then: impl FnMut(&str, Ran)) {
+    /// Lets calls fail one after the other, one in each run, each after the same beginning, and hands over every run.
+    fn each_failing(&self, call: &str, what: i32, args: &[&str], begin: impl Fn(), mut then: impl FnMut(&str, Ran)) {
+        begin();
         let Some(calls) = self.calls(call, "", args) else { return };
         assert!(calls > 0, "{args:?} never calls {call}");
         let all = std::env::var_os("FLOWGATE_FAULTS").is_some_and(|v| v == "all");
         let step = if all { 1 } else { calls.div_ceil(SAMPLE).max(1) };
         for nth in (1..=calls).step_by(step) {
             let fault = format!("{call}:{nth}:{what}");
+            begin();
             let Some(ran) = self.with_fault(&fault, args) else { return };
             then(&fault, ran);
         }

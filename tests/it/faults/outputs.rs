@@ -16,10 +16,11 @@ fn whatever_call_fails_a_report_is_the_new_one_or_the_old_one() {
     let folder = Folder::leaking();
     let truth = folder.run(&["check", "--format", "json"]).out;
     let args = ["check", "--format", "json", "--output", "report.json"];
-    for (call, what) in [("open", ENOSPC), ("write", ENOSPC), ("fsync", EIO), ("fchmod", EACCES), ("rename", EACCES), ("realpath", EIO)] {
+    for (call, what) in [("open", ENOSPC), ("write", ENOSPC), ("fsync", EIO), ("rename", EACCES), ("realpath", EIO)] {
         for before in [None, Some("the one before")] {
-            before.map_or_else(|| drop(fs::remove_file(folder.path("report.json"))), |text| folder.write("report.json", text));
-            folder.each_failing(call, what, &args, |fault, ran| {
+            let begin =
+                || before.map_or_else(|| drop(fs::remove_file(folder.path("report.json"))), |text| folder.write("report.json", text));
+            folder.each_failing(call, what, &args, begin, |fault, ran| {
                 let now = fs::read_to_string(folder.path("report.json")).ok();
                 match ran.code() {
                     // A message after the report is for people, and may get lost.
@@ -30,7 +31,6 @@ fn whatever_call_fails_a_report_is_the_new_one_or_the_old_one() {
                     code => panic!("{fault}: {code}"),
                 }
                 folder.is_tidy(fault);
-                before.map_or_else(|| drop(fs::remove_file(folder.path("report.json"))), |text| folder.write("report.json", text));
             });
         }
     }
@@ -40,13 +40,22 @@ fn whatever_call_fails_a_report_is_the_new_one_or_the_old_one() {
 fn one_report_that_cannot_be_written_keeps_none_of_the_others_back() {
     let folder = Folder::leaking();
     let truth = folder.run(&["check"]).out;
-    let args =
-        ["check", "--report", "json=a.json", "--report", "html=no/such/b.html", "--report", "sarif=/dev/full", "--report", "junit=d.xml"];
+    let args = [
+        "check",
+        "--report",
+        "json=a.json",
+        "--report",
+        "github=no/such/b.txt",
+        "--report",
+        "outputs=/dev/full",
+        "--report",
+        "junit=d.xml",
+    ];
     let ran = folder.run(&args);
     assert_eq!((ran.code(), ran.out.as_str()), (2, truth.as_str()));
     assert_eq!(
         ran.err,
-        "error[cli/output]: cannot write `no/such/b.html`: no such file or folder\n  \
+        "error[cli/output]: cannot write `no/such/b.txt`: no such file or folder\n  \
          help: name a file in a folder that exists and that you may write to\n\
          error[cli/output]: cannot write `/dev/full`: no storage space\n  \
          help: make room, or name a file on another disk\n"
@@ -85,6 +94,12 @@ fn a_report_keeps_the_rights_of_the_one_before() {
         fs::set_permissions(folder.path("report.txt"), fs::Permissions::from_mode(rights)).unwrap();
         assert_eq!(folder.run(&["check", "--output", "report.txt"]).code(), 1);
         assert_eq!(mode(&folder.path("report.txt")), rights);
+    }
+    // One that cannot have them is none: the one before was not for everybody.
+    fs::set_permissions(folder.path("report.txt"), fs::Permissions::from_mode(0o600)).unwrap();
+    if let Some(ran) = folder.with_fault(&format!("fchmod:1:{EACCES}"), &["check", "--output", "report.txt"]) {
+        assert!(ran.code() == 2 && ran.err.contains("permission denied"), "{ran:?}");
+        folder.is_tidy("fchmod");
     }
     // A new one has those that the user's mask leaves.
     let ran = folder.under("umask 027; exec \"$@\"", &["check", "--output", "new.txt"]);
@@ -170,19 +185,22 @@ fn new_files_are_all_there_or_none_of_them() {
     let folder = Folder::new();
     for args in [&["init", "a/b"][..], &["new", "rule", "acme/raw-export", "--dir", "a/packs"]] {
         for (call, what) in [("open", ENOSPC), ("write", ENOSPC), ("fsync", EIO), ("mkdir", EACCES)] {
-            folder.each_failing(call, what, args, |fault, ran| {
-                // The last writes are the list of what was written.
-                if ran.code() == 2 && !ran.out.is_empty() || ran.err.contains("standard output") {
-                    return drop(fs::remove_dir_all(folder.path("a")));
-                }
-                if ran.code() == 2 {
-                    assert!(!folder.path("a").exists(), "{args:?} {fault}: {ran:?}");
-                } else {
-                    assert_eq!(ran.code(), 0, "{args:?} {fault}: {ran:?}");
-                }
-                let _ = fs::remove_dir_all(folder.path("a"));
-            });
+            folder.each_failing(
+                call,
+                what,
+                args,
+                || drop(fs::remove_dir_all(folder.path("a"))),
+                |fault, ran| {
+                    // The last thing written is the list of what was.
+                    match ran.code() {
+                        2 if ran.err.contains("standard output") => {}
+                        2 => assert!(!folder.path("a").exists(), "{args:?} {fault}: {ran:?}"),
+                        code => assert_eq!(code, 0, "{args:?} {fault}: {ran:?}"),
+                    }
+                },
+            );
         }
+        let _ = fs::remove_dir_all(folder.path("a"));
         // A file that another program puts there meanwhile is not written over, and nothing else stays.
         let name = if args[0] == "init" { "flows/example.flow.yaml" } else { "rule.cedar" };
         let fault = format!(
@@ -212,17 +230,20 @@ fn a_bundle_is_whole_or_not_there() {
     let folder = Folder::repository();
     assert_eq!(folder.run(&["evidence", "--output", "truth"]).code(), 0);
     for (call, what) in [("write", ENOSPC), ("fsync", EIO), ("mkdir", EACCES)] {
-        folder.each_failing(call, what, &["evidence"], |fault, ran| {
-            let bundle = folder.path("flowgate-evidence");
-            match ran.code() {
+        let bundle = folder.path("flowgate-evidence");
+        folder.each_failing(
+            call,
+            what,
+            &["evidence"],
+            || drop(fs::remove_dir_all(&bundle)),
+            |fault, ran| match ran.code() {
                 0 => {
                     let same = Command::new("diff").arg("-r").args([folder.path("truth"), bundle.clone()]).status().unwrap();
                     assert!(same.success(), "{fault}");
                 }
                 _ => assert!(ran.code() == 2 && !bundle.exists(), "{fault}: {ran:?}"),
-            }
-            let _ = fs::remove_dir_all(bundle);
-        });
+            },
+        );
     }
     // In the place of another one: while nothing could be written, that one stays.
     assert_eq!(folder.run(&["evidence", "--as-of", "2027-01-01"]).code(), 0);

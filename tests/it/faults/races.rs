@@ -10,7 +10,7 @@ fn a_call_that_fails_changes_no_verdict() {
     let truth = folder.run(&["check"]);
     assert!(truth.code() == 1 && truth.out.contains("acme/raw-export") && truth.out.contains("beta/raw-export"), "{truth:?}");
     for (call, what) in [("stat", EACCES), ("stat", EIO), ("opendir", EMFILE), ("readdir", EIO), ("open", EMFILE), ("realpath", EIO)] {
-        folder.each_failing(call, what, &["check"], |fault, ran| ran.is_refused_or(&truth, fault));
+        folder.each_failing(call, what, &["check"], || (), |fault, ran| ran.is_refused_or(&truth, fault));
     }
 }
 
@@ -21,7 +21,7 @@ fn a_call_that_fails_while_the_base_is_read_changes_no_verdict() {
     let truth = folder.run(&args);
     assert!(truth.code() == 1 && truth.out.contains("new"), "{truth:?}");
     for (call, what) in [("open", EMFILE), ("mmap", 12), ("read", EIO), ("opendir", EACCES)] {
-        folder.each_failing(call, what, &args, |fault, ran| ran.is_refused_or(&truth, fault));
+        folder.each_failing(call, what, &args, || (), |fault, ran| ran.is_refused_or(&truth, fault));
     }
 }
 
@@ -111,7 +111,7 @@ fn a_file_that_grows_while_it_is_read_is_read_to_an_end() {
         folder.write(FLOW_NAME, &text);
     }
     // At every piece that is read, for ever: the limit ends it.
-    let fault = "read:0:shhead -c 30000000 /dev/zero | tr '\\0' '#' >>flows/example.flow.yaml:example.flow.yaml";
+    let fault = "read:0:shhead -c 20000000 /dev/zero | tr '\\0' '#' >>flows/example.flow.yaml:example.flow.yaml";
     let ran = folder.with_fault(fault, &["check"]).unwrap();
     assert!(ran.code() == 2 && ran.out.contains("error["), "{ran:?}");
 }
@@ -138,12 +138,18 @@ fn a_repository_that_cannot_be_read_is_not_the_same_as_none() {
     let dated = |text: &str| text.contains("\"dated_by\": \"commit\"");
     assert!(dated(&folder.read("flowgate-evidence/evidence.json")));
     for (call, what) in [("open", EMFILE), ("mmap", 12), ("opendir", EACCES)] {
-        folder.each_failing(call, what, &["evidence"], |fault, ran| {
-            assert!(matches!(ran.code(), 0 | 2), "{fault}: {ran:?}");
-            if ran.code() == 0 {
-                assert!(dated(&folder.read("flowgate-evidence/evidence.json")), "{fault}: {ran:?}");
-            }
-        });
+        folder.each_failing(
+            call,
+            what,
+            &["evidence"],
+            || (),
+            |fault, ran| {
+                assert!(matches!(ran.code(), 0 | 2), "{fault}: {ran:?}");
+                if ran.code() == 0 {
+                    assert!(dated(&folder.read("flowgate-evidence/evidence.json")), "{fault}: {ran:?}");
+                }
+            },
+        );
     }
     fs::write(folder.path(".git/HEAD"), "ref: refs/heads/gone\n").unwrap();
     assert_eq!(folder.run(&["evidence"]).code(), 0, "before its first commit a repository has none");
