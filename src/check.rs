@@ -1,5 +1,6 @@
 //! The pipeline on one screen: validate, graph, propagate, judge, finding. Reading files happens before it and printing after it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -299,30 +300,49 @@ fn lowered(project: &Project, policies: &Policies) -> Vec<Problem> {
 }
 
 /// Declared flows, or fields of them, that no datum takes: what a file says crosses and does not was never judged. Only the first such flow on a way
-/// is named; those after it follow from it.
-/// A flow of everything may carry nothing; that is a notice.
+/// is named; those after it follow from it. In a circle that nothing enters, one flow is the first.
+/// A flow of everything may carry nothing; that is a notice, and excuses nothing behind it.
 fn idle_flows(graph: &graph::FlowGraph<'_>, propagation: &crate::propagate::Propagation<'_, '_>) -> (Vec<Problem>, Vec<Problem>) {
-    let (mut idle, mut notices) = (Vec::new(), Vec::new());
-    for (id, edge) in graph.edges.iter().filter(|(_, e)| !e.implied) {
-        let entering = &graph.entering[edge.from];
-        let starved = !entering.is_empty() && entering.iter().all(|e| propagation.edges[*e].is_empty());
-        if starved && graph.nodes[edge.from].fields.is_empty() {
-            continue;
-        }
+    let starved = |node: graph::NodeId| {
+        let entering = &graph.entering[node];
+        !entering.is_empty() && entering.iter().all(|e| propagation.edges[*e].is_empty()) && graph.nodes[node].fields.is_empty()
+    };
+    let problem = |edge: &graph::Edge<'_>, what: String, span: Span| {
         let (from, to) = (&graph.nodes[edge.from].id, &graph.nodes[edge.to].id);
-        let problem = |what: String, span: Span| {
-            Problem::new("propagate/idle-flow", format!("{what} from `{from}` to `{to}`"))
-                .at(edge.document.file(), span, "no datum takes this way")
-                .help(format!("see what reaches `{from}`, and which source, output, input or case types stand in the way"))
-        };
+        Problem::new("propagate/idle-flow", format!("{what} from `{from}` to `{to}`"))
+            .at(edge.document.file(), span, "no datum takes this way")
+            .help(format!("see what reaches `{from}`, and which source, output, input or case types stand in the way"))
+    };
+    let (mut fed, mut behind, mut notices) = (Vec::new(), BTreeMap::<graph::NodeId, Vec<_>>::new(), Vec::new());
+    for (id, edge) in graph.edges.iter().filter(|(_, e)| !e.implied) {
+        let starved = starved(edge.from);
         match &edge.selected {
-            graph::Selected::All if propagation.edges[id].is_empty() => notices.push(problem("nothing crosses".to_owned(), edge.span)),
+            graph::Selected::All if propagation.edges[id].is_empty() && !starved => {
+                notices.push(problem(edge, "nothing crosses".to_owned(), edge.span));
+            }
             graph::Selected::All => {}
             graph::Selected::Named(list) => {
                 let missing = list.iter().filter(|s| !propagation.crosses(id, s));
-                idle.extend(missing.map(|s| problem(format!("no `{}` crosses", s.name), s.span)));
+                let idle = missing.map(|s| (edge.to, problem(edge, format!("no `{}` crosses", s.name), s.span)));
+                if starved { behind.entry(edge.from).or_default().extend(idle) } else { fed.extend(idle) }
             }
         }
+    }
+    let mut idle = Vec::new();
+    loop {
+        // What lies behind a flow that is named goes without saying.
+        let mut after: Vec<graph::NodeId> = fed.iter().map(|(to, _)| *to).collect();
+        idle.extend(fed.into_iter().map(|(_, problem)| problem));
+        let mut seen = BTreeSet::new();
+        while let Some(node) = after.pop() {
+            if starved(node) && seen.insert(node) {
+                behind.remove(&node);
+                after.extend(graph.leaving[node].iter().map(|e| graph.edges[*e].to));
+            }
+        }
+        let follows = |node: &graph::NodeId| graph.entering[*node].iter().any(|e| behind.contains_key(&graph.edges[*e].from));
+        let Some(next) = behind.keys().copied().find(|n| !follows(n)).or_else(|| behind.keys().next().copied()) else { break };
+        fed = behind.remove(&next).unwrap_or_default();
     }
     (idle, notices)
 }

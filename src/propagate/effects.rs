@@ -76,6 +76,8 @@ pub(super) struct Machine {
     pub(super) starts: Table<NodeId, Vec<(ItemId, Variant)>>,
     /// What a node makes from nothing: it leaves without having arrived.
     pub(super) fresh: Table<NodeId, Vec<Leaving>>,
+    /// What a node that makes data of others says when nothing ever arrives there.
+    pub(super) unprompted: Table<NodeId, Vec<Leaving>>,
     tails: FxHashMap<TailKey, Option<Variant>>,
     /// Labels a combination keeps only when every part has them.
     assurances: LabelSet,
@@ -97,6 +99,7 @@ impl Machine {
             scope: Table::default(),
             starts: Table::default(),
             fresh: Table::default(),
+            unprompted: Table::default(),
             tails: FxHashMap::default(),
             assurances: graph.taxonomy.assurances(),
         };
@@ -104,12 +107,12 @@ impl Machine {
             let outputs = compile_node(graph, labelling, id, names);
             machine.outputs.push(outputs);
             machine.scope.push(scope(graph, id));
-            machine.starts.push(Vec::new());
-            machine.fresh.push(Vec::new());
         }
         for id in graph.nodes.ids() {
-            machine.starts[id] = field_starts(graph, labelling, id, names);
-            machine.fresh[id] = machine.fresh_data(graph, id, names);
+            machine.starts.push(field_starts(graph, labelling, id, names));
+            let (fresh, unprompted) = machine.fresh_data(id, names);
+            machine.fresh.push(fresh);
+            machine.unprompted.push(unprompted);
         }
         machine
     }
@@ -247,15 +250,14 @@ impl Machine {
         vouched
     }
 
-    /// What a node makes from nothing: fresh data, and what a model says when nothing is sent to it.
-    fn fresh_data(&self, graph: &FlowGraph<'_>, node: NodeId, names: &mut Names) -> Vec<Leaving> {
-        let alone = graph.entering[node].is_empty() && graph.nodes[node].fields.is_empty();
-        let mut fresh = Vec::new();
+    /// What a node makes from nothing: fresh data; and beside it what each of its `emit` makes where it is given nothing to make it of.
+    fn fresh_data(&self, node: NodeId, names: &mut Names) -> (Vec<Leaving>, Vec<Leaving>) {
+        let (mut fresh, mut unprompted) = (Vec::new(), Vec::new());
         for (index, output) in self.outputs[node].iter().enumerate() {
             for (at, op) in output.ops.iter().enumerate() {
-                let (item, classes) = match op {
-                    Op::Fresh(item, classes) => (*item, classes.clone()),
-                    Op::Emit(form, _) if alone => (made(names, node, *form), LabelSet::default()),
+                let (list, item, classes) = match op {
+                    Op::Fresh(item, classes) => (&mut fresh, *item, classes.clone()),
+                    Op::Emit(form, _) => (&mut unprompted, made(names, node, *form), LabelSet::default()),
                     _ => continue,
                 };
                 let set = names.sets.intern(classes);
@@ -264,11 +266,11 @@ impl Machine {
                     variant = variant.and_then(|v| apply(&mut names.sets, op, true, v));
                 }
                 if let (Some(variant), Some(labels)) = (variant, output.labels.last().and_then(|covered| covered.first())) {
-                    fresh.push((index, item, labels.apply(&mut names.sets, variant)));
+                    list.push((index, item, labels.apply(&mut names.sets, variant)));
                 }
             }
         }
-        fresh
+        (fresh, unprompted)
     }
 }
 

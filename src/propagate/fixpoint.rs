@@ -96,22 +96,36 @@ impl<'d> Solver<'_, 'd> {
         }
         let mut order: Vec<NodeId> = self.graph.nodes.ids().collect();
         order.sort_by_key(|n| (self.component[*n], *n));
-        for group in order.chunk_by(|a, b| self.component[*a] == self.component[*b]).map(<[NodeId]>::to_vec).collect::<Vec<_>>() {
-            for node in &group {
+        for component in order.chunk_by(|a, b| self.component[*a] == self.component[*b]).map(<[NodeId]>::to_vec).collect::<Vec<_>>() {
+            for node in &component {
                 for (output, item, variant) in self.machine.fresh[*node].clone() {
                     self.send(*node, output, item, variant);
                 }
             }
-            // Nothing flows back into an earlier component, so this one is done when none of its nodes waits. A node of a component is passed again
-            // only while a round still brings something new.
-            let mut waits = true;
-            while waits {
-                waits = false;
-                for node in &group {
-                    while let Some(arrival) = self.waiting[*node].pop_front() {
-                        waits = true;
-                        self.pass_on(*node, arrival);
-                    }
+            self.settle(&component);
+            // Whatever flows in from outside has arrived by now. A model that was sent nothing still says something, alone or in a circle of such.
+            let silent: Vec<NodeId> = component.iter().copied().filter(|n| self.arrived[*n].is_empty()).collect();
+            for node in &silent {
+                let unprompted = self.machine.unprompted[*node].clone();
+                self.machine.fresh[*node].extend(unprompted.iter().copied());
+                for (output, item, variant) in unprompted {
+                    self.send(*node, output, item, variant);
+                }
+            }
+            self.settle(&component);
+        }
+    }
+
+    /// Passes on what waits in a component until nothing does. Nothing flows back into an earlier one, and a node is passed again only while a round still
+    /// brings something new.
+    fn settle(&mut self, component: &[NodeId]) {
+        let mut waits = true;
+        while waits {
+            waits = false;
+            for node in component {
+                while let Some(arrival) = self.waiting[*node].pop_front() {
+                    waits = true;
+                    self.pass_on(*node, arrival);
                 }
             }
         }

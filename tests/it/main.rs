@@ -22,6 +22,7 @@ mod examples;
 mod faults;
 mod formats;
 mod leaks;
+mod oracle;
 mod page;
 mod properties;
 mod rulebook;
