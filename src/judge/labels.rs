@@ -33,7 +33,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         let (answers, _, problems) = asker.ask();
         let mut fields: Table<FieldId, LabelSet> = graph.fields.ids().map(|_| LabelSet::default()).collect();
         let mut nodes: FxHashMap<(NodeId, String, bool, bool), LabelSet> = FxHashMap::default();
-        let mut fresh: FxHashMap<(NodeId, String), LabelSet> = FxHashMap::default();
+        let mut fresh: FxHashMap<(NodeId, String, LabelSet), LabelSet> = FxHashMap::default();
         for (question, label, earner) in asked {
             let earned = answers.get(question.0 as usize).is_some_and(|a| !a.fired.is_empty());
             if !earned {
@@ -41,7 +41,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             }
             match earner {
                 Earner::Field(field) => fields[field].insert(label),
-                Earner::Fresh(node, name) => fresh.entry((node, name)).or_default().insert(label),
+                Earner::Fresh(node, name, classes) => fresh.entry((node, name, classes)).or_default().insert(label),
                 Earner::Node(node, output, covered, lowered) => nodes.entry((node, output, covered, lowered)).or_default().insert(label),
             }
         }
@@ -63,7 +63,7 @@ fn needs_propagation(policy: &Policy) -> bool {
 
 enum Earner {
     Field(FieldId),
-    Fresh(NodeId, String),
+    Fresh(NodeId, String, LabelSet),
     Node(NodeId, String, bool, bool),
 }
 
@@ -128,11 +128,11 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         for (name, effect) in effects.filter_map(|e| Some((e.get("emit")?.as_str()?, e))).collect::<Vec<_>>() {
             // The seven kinds of node have one shape, so the node's facts stand in for a source's.
             let source = self.asker.row(Row { entity: "Source", ..base.node(node, None, first) });
-            let row =
-                base.fresh_field(node, name, &crate::propagate::fresh_classes(&base.graph.taxonomy, effect), &self.asker.reference(source));
+            let classes = crate::propagate::fresh_classes(&base.graph.taxonomy, effect);
+            let row = base.fresh_field(node, name, &classes, &self.asker.reference(source));
             let row = self.asker.row(row);
             self.question(row, "Field", self.judge.label_context("", true, false), Of::NoContract, |_| {
-                Earner::Fresh(node, name.to_owned())
+                Earner::Fresh(node, name.to_owned(), classes.clone())
             });
         }
     }

@@ -16,13 +16,30 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     /// covers. Verdicts come in no particular order.
     #[must_use]
     pub fn verdicts(&self, propagation: &Propagation<'g, 'd>, waived: impl FnOnce(&[Verdict<'d>]) -> Vec<bool>) -> Judged<'d> {
+        let (Judged { mut verdicts, mut coverage, mut problems }, mut gaps) = self.first_round(propagation);
+        if Asking::new(self, propagation).asker.concerns("rely", "Project", "Verdict", false) {
+            let waived = waived(&verdicts);
+            gaps.extend(self.broken(&verdicts, &waived));
+            gaps.extend(self.take_undeclared(&mut verdicts));
+        }
+        self.about_verdicts(propagation, &mut verdicts, &gaps, &mut coverage, &mut problems);
+        Judged { verdicts, coverage, problems }
+    }
+
+    /// What each rule says of every flow, node, workflow and thing relied on by itself: no verdict about verdicts, and nothing gathered by missing fact.
+    #[must_use]
+    pub fn verdicts_alone(&self, propagation: &Propagation<'g, 'd>) -> Judged<'d> {
+        self.first_round(propagation).0
+    }
+
+    fn first_round(&self, propagation: &Propagation<'g, 'd>) -> (Judged<'d>, Vec<Gap<'d>>) {
         let mut asking = Asking::new(self, propagation);
         asking.flows(propagation);
         asking.nodes(propagation);
         asking.relied_on();
         asking.workflows();
-        let Asks { asked, answers, put_to, mut problems } = asking.ask();
-        let mut coverage = if self.coverage { covered(&asked, &put_to) } else { Coverage::new() };
+        let Asks { asked, answers, put_to, problems } = asking.ask();
+        let coverage = if self.coverage { covered(&asked, &put_to) } else { Coverage::new() };
         let mut verdicts = Vec::new();
         let mut gaps: Vec<Gap<'d>> = Vec::new();
         for asked in &asked {
@@ -34,13 +51,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
             }
             verdicts.extend(fired);
         }
-        if Asking::new(self, propagation).asker.concerns("rely", "Project", "Verdict", false) {
-            let waived = waived(&verdicts);
-            gaps.extend(self.broken(&verdicts, &waived));
-            gaps.extend(self.take_undeclared(&mut verdicts));
-        }
-        self.about_verdicts(propagation, &mut verdicts, &gaps, &mut coverage, &mut problems);
-        Judged { verdicts, coverage, problems }
+        (Judged { verdicts, coverage, problems }, gaps)
     }
 
     /// Puts waivers that cover nothing, by their places in the file, to the rules about waivers.

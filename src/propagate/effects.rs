@@ -138,15 +138,16 @@ impl Machine {
             let ops = self.outputs[node].get(output).map(|o| o.ops.len()).unwrap_or(0);
             for at in 0..ops {
                 let Some(op) = self.outputs[node].get(output).and_then(|o| o.ops.get(at)) else { continue };
-                let brought: Vec<(ItemId, Variant)> = match op {
-                    Op::Forward(inputs) if inputs.takes(input) => vec![(item, variant)],
-                    Op::Emit(form, inputs) if inputs.takes(input) => vec![(derive(names, item, *form), variant)],
+                let brought: Vec<(ItemId, Part)> = match op {
+                    Op::Forward(inputs) if inputs.takes(input) => vec![(item, (variant, covered))],
+                    Op::Emit(form, inputs) if inputs.takes(input) => vec![(derive(names, item, *form), (variant, covered))],
                     Op::Combine(form, inputs) if inputs.iter().any(|i| i == input) => {
-                        combine(names, &self.assurances, (*form, inputs), input, (item, variant), arrivals)
+                        let covers = |names: &Names, item| self.covered(names, node, item);
+                        combine(names, &self.assurances, covers, (*form, inputs), input, (item, variant), arrivals)
                     }
                     _ => continue,
                 };
-                for (item, variant) in brought {
+                for (item, (variant, covered)) in brought {
                     if let Some(variant) = self.tail(names, node, output, at + 1, covered, variant) {
                         all.push((output, item, variant));
                     }
@@ -176,22 +177,7 @@ impl Machine {
         if let Some(known) = self.tails.get(&key) {
             return *known;
         }
-        let result = self.outputs[node].get(output).and_then(|output| {
-            let before = variant;
-            let mut variant = Some(variant);
-            for op in output.ops.iter().skip(at) {
-                variant = variant.and_then(|v| apply(&mut names.sets, op, covered, v));
-            }
-            let [nothing_taken, something_taken] = output.labels.get(usize::from(covered))?;
-            variant.map(|after| match names.sets.lowered(before, after) {
-                Some(true) => something_taken.apply(&mut names.sets, after),
-                Some(false) => nothing_taken.apply(&mut names.sets, after),
-                None => {
-                    let (with, without) = (something_taken.apply(&mut names.sets, after), nothing_taken.apply(&mut names.sets, after));
-                    names.sets.join(with, without)
-                }
-            })
-        });
+        let result = self.outputs[node].get(output).and_then(|output| finish(&mut names.sets, output, at, covered, variant));
         self.tails.insert(key, result);
         result
     }
@@ -261,12 +247,8 @@ impl Machine {
                     _ => continue,
                 };
                 let set = names.sets.intern(classes);
-                let mut variant = Some(Variant::exact(set));
-                for op in output.ops.iter().skip(at + 1) {
-                    variant = variant.and_then(|v| apply(&mut names.sets, op, true, v));
-                }
-                if let (Some(variant), Some(labels)) = (variant, output.labels.last().and_then(|covered| covered.first())) {
-                    list.push((index, item, labels.apply(&mut names.sets, variant)));
+                if let Some(variant) = finish(&mut names.sets, output, at + 1, true, Variant::exact(set)) {
+                    list.push((index, item, variant));
                 }
             }
         }
@@ -281,6 +263,23 @@ impl Change {
         }
         sets.map(variant, |set| set.difference(&self.remove).union(&self.add))
     }
+}
+
+/// Applies the effects of an output from one of them on, then the labels the node gives; nothing is left where a `keep` does not hold.
+fn finish(sets: &mut Sets, output: &Output, at: usize, covered: bool, before: Variant) -> Option<Variant> {
+    let mut after = before;
+    for op in output.ops.iter().skip(at) {
+        after = apply(sets, op, covered, after)?;
+    }
+    let [nothing_taken, something_taken] = output.labels.get(usize::from(covered))?;
+    Some(match sets.lowered(before, after) {
+        Some(true) => something_taken.apply(sets, after),
+        Some(false) => nothing_taken.apply(sets, after),
+        None => {
+            let (with, without) = (something_taken.apply(sets, after), nothing_taken.apply(sets, after));
+            sets.join(with, without)
+        }
+    })
 }
 
 /// Applies one effect to one variant; nothing is left where a `keep` does not hold.
@@ -313,42 +312,49 @@ fn made(names: &mut Names, node: NodeId, form: FormId) -> ItemId {
     names.items.intern(Item { origin, form })
 }
 
+/// A variant, and whether the node processes the surface it is from. What is made of several is processed when every part is.
+type Part = (Variant, bool);
+
 /// What several named inputs make together, now that `item` has arrived at one of them: every part keeps its own origin and carries the labels
 /// of one variant of each input. Few label sets meet many data, so combinations are made of label sets, not of data.
 fn combine(
     names: &mut Names,
     assurances: &LabelSet,
+    covers: impl Fn(&Names, ItemId) -> bool,
     (form, inputs): (FormId, &[String]),
     input: &str,
     (item, variant): (ItemId, Variant),
     arrivals: &Arrivals,
-) -> Vec<(ItemId, Variant)> {
+) -> Vec<(ItemId, Part)> {
     let others: Vec<&Vec<(ItemId, Variant)>> = inputs.iter().filter(|i| *i != input).filter_map(|i| arrivals.get(i)).collect();
     if others.len() + 1 < inputs.len() {
         return Vec::new();
     }
-    let distinct: Vec<BTreeSet<Variant>> = others.iter().map(|list| list.iter().map(|(_, v)| *v).collect()).collect();
-    let with = |names: &mut Names, start: Variant, left_out: Option<usize>| {
+    let part = |names: &Names, (item, variant): (ItemId, Variant)| (variant, covers(names, item));
+    let distinct: Vec<BTreeSet<Part>> = others.iter().map(|list| list.iter().map(|other| part(names, *other)).collect()).collect();
+    let both = |names: &mut Names, a: Part, b: Part| (names.sets.combine(a.0, b.0, assurances), a.1 && b.1);
+    let with = |names: &mut Names, start: Part, left_out: Option<usize>| {
         let mut combined = BTreeSet::from([start]);
-        for (_, variants) in distinct.iter().enumerate().filter(|(n, _)| Some(*n) != left_out) {
-            let pairs: Vec<(Variant, Variant)> = combined.iter().flat_map(|a| variants.iter().map(|b| (*a, *b))).collect();
-            combined = pairs.into_iter().map(|(a, b)| names.sets.combine(a, b, assurances)).collect();
+        for (_, parts) in distinct.iter().enumerate().filter(|(n, _)| Some(*n) != left_out) {
+            let pairs: Vec<(Part, Part)> = combined.iter().flat_map(|a| parts.iter().map(|b| (*a, *b))).collect();
+            combined = pairs.into_iter().map(|(a, b)| both(names, a, b)).collect();
         }
         combined
     };
-    let mut result: BTreeSet<(ItemId, Variant)> = BTreeSet::new();
-    let own = derive(names, item, form);
-    result.extend(with(names, variant, None).into_iter().map(|v| (own, v)));
+    let mut result: BTreeSet<(ItemId, Part)> = BTreeSet::new();
+    let (own, this) = (derive(names, item, form), part(names, (item, variant)));
+    result.extend(with(names, this, None).into_iter().map(|v| (own, v)));
     for (n, list) in others.iter().enumerate() {
-        let mut known: BTreeMap<Variant, BTreeSet<Variant>> = BTreeMap::new();
-        for (partner, partner_variant) in list.iter() {
-            if !known.contains_key(partner_variant) {
-                let start = names.sets.combine(variant, *partner_variant, assurances);
+        let mut known: BTreeMap<Part, BTreeSet<Part>> = BTreeMap::new();
+        for partner in list.iter() {
+            let other = part(names, *partner);
+            if !known.contains_key(&other) {
+                let start = both(names, this, other);
                 let combined = with(names, start, Some(n));
-                known.insert(*partner_variant, combined);
+                known.insert(other, combined);
             }
-            let part = derive(names, *partner, form);
-            result.extend(known.get(partner_variant).into_iter().flatten().map(|v| (part, *v)));
+            let made = derive(names, partner.0, form);
+            result.extend(known.get(&other).into_iter().flatten().map(|v| (made, *v)));
         }
     }
     result.into_iter().collect()
@@ -443,8 +449,9 @@ fn compile_op(graph: &FlowGraph<'_>, labelling: &Labelling, id: NodeId, effect: 
                 one => Op::Emit(form, one),
             },
             None => {
-                let earned = labelling.fresh.get(&(id, form_name.to_owned())).cloned().unwrap_or_default();
-                Op::Fresh(made(names, id, form), fresh_classes(taxonomy, effect).union(&earned))
+                let classes = fresh_classes(taxonomy, effect);
+                let earned = labelling.fresh.get(&(id, form_name.to_owned(), classes.clone())).cloned().unwrap_or_default();
+                Op::Fresh(made(names, id, form), classes.union(&earned))
             }
         });
     }

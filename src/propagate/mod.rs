@@ -64,8 +64,8 @@ pub const DEFAULT_VARIANT_CAP: usize = 64;
 pub struct Labelling {
     /// Labels a field has at its source.
     pub fields: Table<FieldId, LabelSet>,
-    /// Labels a datum has that a node makes from nothing, by its name.
-    pub fresh: FxHashMap<(NodeId, String), LabelSet>,
+    /// Labels a datum has that a node makes from nothing, by its name and its classes.
+    pub fresh: FxHashMap<(NodeId, String, LabelSet), LabelSet>,
     /// Labels a node gives to what leaves it, by output, by whether the step covers the datum's surface, and by whether it takes something from it.
     pub nodes: FxHashMap<(NodeId, String, bool, bool), LabelSet>,
     /// The variant cap.

@@ -8,7 +8,7 @@ use flowgate::graph::{EdgeId, FlowGraph, NodeId, build};
 use flowgate::judge::{Judge, Policies, with_room};
 use flowgate::load::{Document, Format, Limits};
 use flowgate::packs::{LabelKind, LabelSet, Library};
-use flowgate::propagate::{ItemId, Propagation, Variant, propagate};
+use flowgate::propagate::{ItemId, Labelling, Propagation, Variant, propagate};
 use flowgate::vocabulary::Vocabulary;
 use jiff::civil::date;
 use serde_json::Value as Json;
@@ -50,6 +50,7 @@ pub struct Engine<'e, 'g, 'd> {
     /// The engine's node behind each key.
     pub nodes: &'e BTreeMap<String, NodeId>,
     pub propagation: Propagation<'g, 'd>,
+    labelling: Labelling,
 }
 
 /// Runs the engine; names that do not resolve give an error instead.
@@ -66,18 +67,21 @@ pub fn run<T>(texts: &Texts, packs: &Packs, cap: usize, look: impl FnOnce(&Model
     let environment = Environment { as_of: date(2026, 7, 1), files: BTreeSet::new(), hashes: BTreeMap::new() };
     let base = FactBase::new(&graph, Vocabulary::load().unwrap(), &packs.policies.mentioned, &environment);
     let judge = Judge { base: &base, policies: &packs.policies, slicing: true, coverage: false };
-    let (early, problems) = judge.labels(None, cap);
+    let (mut labelling, mut problems) = judge.labels(None, cap);
+    let first = propagate(&graph, &labelling);
+    if judge.labels_need_propagation() {
+        let (late, more) = judge.labels(Some(&first), cap);
+        labelling = late;
+        problems.extend(more);
+    }
     assert!(problems.is_empty(), "{problems:?}");
-    let first = propagate(&graph, &early);
-    let (late, problems) = judge.labels(Some(&first), cap);
-    assert!(problems.is_empty(), "{problems:?}");
-    let propagation = propagate(&graph, &late);
+    let propagation = propagate(&graph, &labelling);
     let json: Vec<Json> = workflows.iter().map(|w| w.root().to_json()).collect();
     let model = Model::read(lexicon, project.root().to_json(), json);
     let nodes: BTreeMap<String, NodeId> = graph.nodes.ids().map(|n| (node_key(&graph, n), n)).collect();
     let edges = edges(&graph, &model);
     assert_eq!(nodes.keys().collect::<Vec<_>>(), model.nodes.keys().collect::<Vec<_>>(), "the engine's nodes and the oracle's");
-    let engine = Engine { graph: &graph, base: &base, judge: &judge, first: &first, edges: &edges, nodes: &nodes, propagation };
+    let engine = Engine { graph: &graph, base: &base, judge: &judge, first: &first, edges: &edges, nodes: &nodes, propagation, labelling };
     Ok(look(&model, engine))
 }
 
@@ -102,7 +106,12 @@ fn edges(graph: &FlowGraph<'_>, model: &Model) -> Vec<EdgeId> {
 /// A datum's variants as the oracle has them, exact ones only.
 pub type Seen = BTreeMap<Datum, Vec<(Set, Set)>>;
 
-impl Engine<'_, '_, '_> {
+impl<'g, 'd> Engine<'_, 'g, 'd> {
+    /// The same labels, carried with another cap.
+    pub fn widened(&self, cap: usize) -> Propagation<'g, 'd> {
+        propagate(self.graph, &Labelling { cap, ..self.labelling.clone() })
+    }
+
     pub fn set(&self, set: &LabelSet) -> Set {
         set.iter()
             .map(|id| self.graph.taxonomy.entry(id))

@@ -54,7 +54,7 @@ pub struct Oracle<'o> {
     /// What crosses each flow, in the order of the model's flows.
     pub flows: Vec<Content>,
     /// Emitters at which nothing ever arrives: they say something all the same.
-    by_themselves: BTreeSet<String>,
+    pub by_themselves: BTreeSet<String>,
 }
 
 impl<'o> Oracle<'o> {
@@ -274,6 +274,32 @@ impl<'o> Oracle<'o> {
             }
         }
         taken
+    }
+
+    /// How many flows it takes at least to bring a datum of this origin to each place, form and set it reaches.
+    pub fn shortest(&self, origin: &Datum) -> BTreeMap<(usize, Datum, Set), usize> {
+        let same = |d: &Datum| (&d.node, &d.name, &d.surface) == (&origin.node, &origin.name, &origin.surface);
+        let start = &self.model.nodes[&origin.node];
+        let arrivals: BTreeMap<&str, Vec<Arrival>> = self.model.nodes.values().map(|n| (n.key.as_str(), self.arrivals(n))).collect();
+        let begun = self.fields(start).into_iter().map(|(d, s)| ("default".to_owned(), d, s)).filter(|(_, d, _)| same(d));
+        let mut next: BTreeSet<(usize, Datum, Set)> =
+            begun.flat_map(|a| self.taken(start, &self.leaving(start, &arrivals[start.key.as_str()], Some(&a)))).collect();
+        next.extend(self.taken(start, &self.leaving(start, &[], None)));
+        let mut reached = BTreeMap::new();
+        for hops in 1.. {
+            next.retain(|state| same(&state.1) && !reached.contains_key(state));
+            if next.is_empty() {
+                break;
+            }
+            reached.extend(next.iter().cloned().map(|state| (state, hops)));
+            let onward = |(at, datum, set): (usize, Datum, Set)| {
+                let flow = &self.model.flows[at];
+                let node = &self.model.nodes[&flow.to];
+                self.taken(node, &self.leaving(node, &arrivals[node.key.as_str()], Some(&(flow.input.clone(), datum, set))))
+            };
+            next = next.into_iter().flat_map(onward).collect();
+        }
+        reached
     }
 
     fn lists(&self, flow: &Flow, datum: &Datum) -> bool {

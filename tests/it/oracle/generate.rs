@@ -198,8 +198,13 @@ impl Written {
 }
 
 impl Plan {
-    pub fn role(&self) -> &'static str {
+    fn role(&self) -> &'static str {
         pick(&["", "hipaa_covered_entity", "ftc_financial_institution"], self.role)
+    }
+
+    /// Judged by every rule of every pack, which is slow.
+    pub fn all_rules(&self) -> bool {
+        self.role >= 240
     }
 
     /// The files.
@@ -388,6 +393,9 @@ impl NodePlan {
                 }
                 if self.facts % 8 == 7 {
                     node["placeholder"] = json!(pick(&["derived", "random_mapped", "fixed_type"], self.facts >> 3));
+                }
+                if self.facts % 8 == 5 {
+                    node["method"] = json!(pick(&["safe_harbor", "blind_data", "limited_data_set", "expert_determination"], self.facts >> 3));
                 }
                 // A step type that writes its own effects keeps to its surfaces all the same.
                 if self.facts % 4 == 2 {
