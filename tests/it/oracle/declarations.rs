@@ -130,10 +130,6 @@ impl Lexicon {
     pub fn named(&self, names: Vec<&str>) -> Set {
         names.into_iter().filter_map(|n| self.find(n)).collect()
     }
-
-    pub fn labels(&self) -> impl Iterator<Item = &Name> {
-        self.parents.keys().filter(|n| n.starts_with('#'))
-    }
 }
 
 /// Anything data can be at.

@@ -101,10 +101,10 @@ pub struct Naive<'n, 'e, 'g, 'd> {
 
 impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
     fn entity(&self, row: &Row, id: &str, parents: &Set) -> Entity {
-        let parents = self.lexicon.closed(parents).iter().filter_map(|n| match n.strip_prefix('#') {
+        let parents = self.lexicon.closed(parents).into_iter().filter_map(|n| match n.strip_prefix('#') {
             Some(label) => uid("Label", label),
             None if n.starts_with('@') => None,
-            None => uid("Class", n),
+            None => uid("Class", &n),
         });
         let facts: HashMap<_, _> = row.facts.iter().map(|(k, v)| (k.clone(), v.to_cedar())).collect();
         let tags: Vec<_> = row.tags.iter().map(|(k, v)| (k.clone(), cedar_policy::RestrictedExpression::new_string(v.clone()))).collect();
@@ -171,7 +171,7 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                 for contract in std::iter::once(None).chain(self.contracts(node).into_iter().map(Some)) {
                     let (at, resource) = ((node.key.clone(), name.clone()), uid("Field", &key).unwrap());
                     let question = Question { principal: nobody.clone(), action: "label", resource, context: context("", true, false, contract) };
-                    asked.push((question, Box::new(move |e, l| drop(e.fields.entry(at.clone()).or_default().insert(l)))));
+                    asked.push((question, Box::new(move |e, l| _ = e.fields.entry(at.clone()).or_default().insert(l))));
                 }
             }
             for (n, (output, effects)) in node.outputs.iter().enumerate() {
@@ -183,7 +183,7 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                         resource: uid(row.entity, &node.key).unwrap(),
                         context: context(output, covered, lowered, None),
                     };
-                    asked.push((question, Box::new(move |e, l| drop(e.nodes.entry(at.clone()).or_default().insert(l)))));
+                    asked.push((question, Box::new(move |e, l| _ = e.nodes.entry(at.clone()).or_default().insert(l))));
                 }
                 for (m, effect) in effects.iter().enumerate().filter(|(_, e)| e.get("of").is_none()) {
                     let Some(name) = text(effect, "emit") else { continue };
@@ -194,7 +194,7 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                     let at = (node.key.clone(), name.to_owned(), classes);
                     let resource = uid("Field", &key).unwrap();
                     let question = Question { principal: nobody.clone(), action: "label", resource, context: context("", true, false, None) };
-                    asked.push((question, Box::new(move |e, l| drop(e.fresh.entry(at.clone()).or_default().insert(l)))));
+                    asked.push((question, Box::new(move |e, l| _ = e.fresh.entry(at.clone()).or_default().insert(l))));
                 }
             }
         }
