@@ -54,10 +54,19 @@ pub struct Engine<'e, 'g, 'd> {
 }
 
 /// Runs the engine; names that do not resolve give an error instead.
-pub fn run<T>(texts: &Texts, packs: &Packs, cap: usize, look: impl FnOnce(&Model, Engine<'_, '_, '_>) -> T, lexicon: &Lexicon) -> Result<T, String> {
-    let parse = |name: String, text: &str| Document::parse(&name, text.as_bytes().to_vec(), Format::Yaml, &Limits::default()).map_err(|p| p.to_string());
+pub fn run<T>(
+    texts: &Texts,
+    packs: &Packs,
+    cap: usize,
+    look: impl FnOnce(&Model, Engine<'_, '_, '_>) -> T,
+    lexicon: &Lexicon,
+) -> Result<T, String> {
+    let parse = |name: String, text: &str| {
+        Document::parse(&name, text.as_bytes().to_vec(), Format::Yaml, &Limits::default()).map_err(|p| p.to_string())
+    };
     let project = parse("flowgate.yaml".to_owned(), &texts.project)?;
-    let workflows: Result<Vec<Document>, String> = texts.workflows.iter().enumerate().map(|(n, t)| parse(format!("{n}.flow.yaml"), t)).collect();
+    let workflows: Result<Vec<Document>, String> =
+        texts.workflows.iter().enumerate().map(|(n, t)| parse(format!("{n}.flow.yaml"), t)).collect();
     let workflows = workflows?;
     let declarations = Declarations { project: Some(&project), workflows: workflows.iter().collect(), waivers: None };
     let (graph, problems) = build(declarations, &packs.library, Vocabulary::load().unwrap());

@@ -86,7 +86,9 @@ impl<'o> Oracle<'o> {
 
     /// Emitters where nothing arrives, behind no other such one, except in a cycle with it.
     fn first_without_arrivals(&self) -> BTreeSet<String> {
-        let emits = |n: &Node| n.outputs.iter().flat_map(|(_, effects)| effects).any(|e| e.get("emit").is_some() && !combines(e) && e.get("of").is_some());
+        let emits = |n: &Node| {
+            n.outputs.iter().flat_map(|(_, effects)| effects).any(|e| e.get("emit").is_some() && !combines(e) && e.get("of").is_some())
+        };
         let dry = |n: &&Node| emits(n) && !self.by_themselves.contains(&n.key) && self.arrivals(n).is_empty();
         let dry: Vec<&Node> = self.model.nodes.values().filter(dry).collect();
         let first = |n: &&&Node| dry.iter().all(|m| !self.reaches(&m.key, &n.key) || self.reaches(&n.key, &m.key));

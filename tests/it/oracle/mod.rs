@@ -21,7 +21,7 @@ use self::generate::Plan;
 use self::labels::CoreLabels;
 use self::naive::{Everything, Fired, Naive};
 use self::run::{Outcome, compare_all};
-use crate::common::{root, walk};
+use crate::common::{options, project, root, walk};
 
 /// A set as people read it.
 fn shown(set: &Set) -> String {
@@ -35,7 +35,9 @@ fn difference(oracle: &Content, engine: &Seen) -> Option<String> {
         seen.iter().map(|(d, list)| (d.clone(), sets(list))).collect()
     };
     let list = |content: &Content| -> Vec<String> {
-        let one = |(d, s): (&evaluate::Datum, &BTreeSet<Set>)| format!("{} {} ({}) as {}: {}", d.node, d.name, d.surface, d.form, s.iter().map(shown).collect::<Vec<_>>().join(" "));
+        let one = |(d, s): (&evaluate::Datum, &BTreeSet<Set>)| {
+            format!("{} {} ({}) as {}: {}", d.node, d.name, d.surface, d.form, s.iter().map(shown).collect::<Vec<_>>().join(" "))
+        };
         content.iter().filter(|(_, s)| !s.is_empty()).map(one).collect()
     };
     let (oracle, engine) = (list(oracle), list(&exact(engine)));
@@ -44,14 +46,20 @@ fn difference(oracle: &Content, engine: &Seen) -> Option<String> {
 
 /// Engine and oracle agree on every flow of a project, and past a small cap the engine only adds.
 fn crossings(lexicon: &Lexicon, packs: &Packs, texts: &Texts, cap: usize) -> Outcome {
-    let compared = engine::run(texts, packs, UNBOUNDED, |model, mut engine| {
-        let labels = CoreLabels { lexicon, model };
-        let oracle = Oracle::solve(lexicon, model, &labels);
-        agree(&oracle, &engine)?;
-        ways(&oracle, &mut engine)?;
-        holds_all(&oracle, &engine, &engine.widened(cap))?;
-        Ok(oracle.flows.iter().flat_map(|c| c.values()).map(BTreeSet::len).sum())
-    }, lexicon);
+    let compared = engine::run(
+        texts,
+        packs,
+        UNBOUNDED,
+        |model, mut engine| {
+            let labels = CoreLabels { lexicon, model };
+            let oracle = Oracle::solve(lexicon, model, &labels);
+            agree(&oracle, &engine)?;
+            ways(&oracle, &mut engine)?;
+            holds_all(&oracle, &engine, &engine.widened(cap))?;
+            Ok(oracle.flows.iter().flat_map(|c| c.values()).map(BTreeSet::len).sum())
+        },
+        lexicon,
+    );
     match compared {
         Err(invalid) => Outcome::Invalid(invalid),
         Ok(Err(difference)) => Outcome::Differs(difference),
@@ -91,7 +99,8 @@ fn ways(oracle: &Oracle<'_>, engine: &mut Engine<'_, '_, '_>) -> Result<(), Stri
     for (at, edge) in engine.edges.iter().enumerate() {
         for (item, variants) in engine.propagation.edges[*edge].clone() {
             let datum = engine.datum(&engine.propagation, item);
-            let known = shortest.entry((datum.node.clone(), datum.name.clone(), datum.surface.clone())).or_insert_with(|| oracle.shortest(&datum));
+            let known =
+                shortest.entry((datum.node.clone(), datum.name.clone(), datum.surface.clone())).or_insert_with(|| oracle.shortest(&datum));
             for variant in variants {
                 let set = engine.set(&engine.propagation.sets[variant.must]);
                 let hops = engine.propagation.witness(*edge, item, variant);
@@ -99,7 +108,10 @@ fn ways(oracle: &Oracle<'_>, engine: &mut Engine<'_, '_, '_>) -> Result<(), Stri
                 let ends = hops.last().map(|h| (h.edge, h.item, h.variant)) == Some((*edge, item, variant));
                 let wanted = known.get(&(at, datum.clone(), set)).copied();
                 if !joined || !ends || wanted != Some(hops.len()) {
-                    return Err(format!("the way of {datum:?} to flow {at} has {} flows, joined {joined}, there {ends}; the shortest has {wanted:?}", hops.len()));
+                    return Err(format!(
+                        "the way of {datum:?} to flow {at} has {} flows, joined {joined}, there {ends}; the shortest has {wanted:?}",
+                        hops.len()
+                    ));
                 }
             }
         }
@@ -154,45 +166,57 @@ fn wanting() -> BTreeMap<&'static str, &'static str> {
 }
 
 fn verdicts(lexicon: &Lexicon, packs: &Packs, all: &Everything, texts: &Texts, cap: usize) -> Outcome {
-    let exact = engine::run(texts, packs, UNBOUNDED, |model, engine| {
-        let naive = Naive { all, lexicon, model, engine: &engine };
-        let early = naive.earned(None);
-        let first = Oracle::solve(lexicon, model, &early);
-        for ((flow, content), edge) in model.flows.iter().zip(&first.flows).zip(engine.edges) {
-            if let Some(difference) = difference(content, &engine.seen(engine.first, &engine.first.edges[*edge])) {
-                return Err(format!("first round, {} > {}:{difference}", flow.from, flow.to));
+    let exact = engine::run(
+        texts,
+        packs,
+        UNBOUNDED,
+        |model, engine| {
+            let naive = Naive { all, lexicon, model, engine: &engine };
+            let early = naive.earned(None);
+            let first = Oracle::solve(lexicon, model, &early);
+            for ((flow, content), edge) in model.flows.iter().zip(&first.flows).zip(engine.edges) {
+                if let Some(difference) = difference(content, &engine.seen(engine.first, &engine.first.edges[*edge])) {
+                    return Err(format!("first round, {} > {}:{difference}", flow.from, flow.to));
+                }
             }
-        }
-        let late = naive.earned(Some(engine.first));
-        let oracle = Oracle::solve(lexicon, model, &late);
-        agree(&oracle, &engine)?;
-        let said = naive.verdicts(&oracle, &wanting());
-        let judged = engine.judge.verdicts_alone(&engine.propagation);
-        if let Some(problem) = judged.problems.first() {
-            return Err(format!("{} {}", problem.code, problem.message));
-        }
-        let found = naive::verdicts_of(&engine, &judged);
-        let known = |of: &BTreeSet<Fired>| of.iter().filter(|f| wanting().contains_key(f.0.as_str())).cloned().collect::<BTreeSet<_>>();
-        if said.0 != found.0 || said.1 != known(&found.1) {
-            let (a, b) = if said.0 == found.0 { (&said.1, &known(&found.1)) } else { (&said.0, &found.0) };
-            let only = |a: &BTreeSet<Fired>, b: &BTreeSet<Fired>| a.difference(b).map(|f| format!("{f:?}")).collect::<Vec<_>>();
-            return Err(format!("\n  Cedar asked naively alone: {:#?}\n  engine alone: {:#?}", only(a, b), only(b, a)));
-        }
-        Ok(said.0)
-    }, lexicon);
+            let late = naive.earned(Some(engine.first));
+            let oracle = Oracle::solve(lexicon, model, &late);
+            agree(&oracle, &engine)?;
+            let said = naive.verdicts(&oracle, &wanting());
+            let judged = engine.judge.verdicts_alone(&engine.propagation);
+            if let Some(problem) = judged.problems.first() {
+                return Err(format!("{} {}", problem.code, problem.message));
+            }
+            let found = naive::verdicts_of(&engine, &judged);
+            let known = |of: &BTreeSet<Fired>| of.iter().filter(|f| wanting().contains_key(f.0.as_str())).cloned().collect::<BTreeSet<_>>();
+            if said.0 != found.0 || said.1 != known(&found.1) {
+                let (a, b) = if said.0 == found.0 { (&said.1, &known(&found.1)) } else { (&said.0, &found.0) };
+                let only = |a: &BTreeSet<Fired>, b: &BTreeSet<Fired>| a.difference(b).map(|f| format!("{f:?}")).collect::<Vec<_>>();
+                return Err(format!("\n  Cedar asked naively alone: {:#?}\n  engine alone: {:#?}", only(a, b), only(b, a)));
+            }
+            Ok(said.0)
+        },
+        lexicon,
+    );
     let said = match exact {
         Err(invalid) => return Outcome::Invalid(invalid),
         Ok(Err(difference)) => return Outcome::Differs(difference),
         Ok(Ok(said)) => said,
     };
     // Past the cap nothing is lost; what cannot be judged is a problem.
-    let widened = engine::run(texts, packs, cap, |_, engine| {
-        let judged = engine.judge.verdicts_alone(&engine.propagation);
-        let place = |f: &Fired| (f.0.clone(), f.1.clone(), f.2.clone(), f.3.clone(), f.4.clone());
-        let found: BTreeSet<_> = naive::verdicts_of(&engine, &judged).0.iter().map(place).collect();
-        let lost: Vec<String> = said.iter().filter(|f| !found.contains(&place(f))).map(|f| format!("{f:?}")).collect();
-        (judged.problems.is_empty() && !lost.is_empty()).then(|| format!("lost past the cap: {lost:#?}"))
-    }, lexicon);
+    let widened = engine::run(
+        texts,
+        packs,
+        cap,
+        |_, engine| {
+            let judged = engine.judge.verdicts_alone(&engine.propagation);
+            let place = |f: &Fired| (f.0.clone(), f.1.clone(), f.2.clone(), f.3.clone(), f.4.clone());
+            let found: BTreeSet<_> = naive::verdicts_of(&engine, &judged).0.iter().map(place).collect();
+            let lost: Vec<String> = said.iter().filter(|f| !found.contains(&place(f))).map(|f| format!("{f:?}")).collect();
+            (judged.problems.is_empty() && !lost.is_empty()).then(|| format!("lost past the cap: {lost:#?}"))
+        },
+        lexicon,
+    );
     match widened {
         Err(difference) | Ok(Some(difference)) => Outcome::Differs(difference),
         Ok(None) => Outcome::Agrees(said.len()),
@@ -202,7 +226,7 @@ fn verdicts(lexicon: &Lexicon, packs: &Packs, all: &Everything, texts: &Texts, c
 #[test]
 fn engine_and_naive_cedar_agree_on_every_verdict() {
     let packs = [judging(false), judging(true)];
-    compare_all("verdicts", 200, || {
+    compare_all("verdicts", 100, || {
         let lexicon = Lexicon::read();
         let packs = &packs;
         let all = [Everything::read(&packs[0]), Everything::read(&packs[1])];
@@ -229,7 +253,13 @@ fn kept_cases_stay_as_they_are_written_down() {
             Outcome::Invalid(why) | Outcome::Differs(why) => panic!("{}: {why}", case.display()),
         }
         let expected = declarations::yaml(&case.join("expected.yaml"));
-        let found = engine::run(&texts, &packs, UNBOUNDED, |model, _| written(&Oracle::solve(&lexicon, model, &CoreLabels { lexicon: &lexicon, model })), &lexicon);
+        let found = engine::run(
+            &texts,
+            &packs,
+            UNBOUNDED,
+            |model, _| written(&Oracle::solve(&lexicon, model, &CoreLabels { lexicon: &lexicon, model })),
+            &lexicon,
+        );
         let found = serde_json::to_value(found.unwrap()).unwrap();
         assert_eq!(found, expected, "{}: found\n{}", case.display(), serde_json::to_string_pretty(&found).unwrap());
     }
@@ -248,4 +278,39 @@ fn written(oracle: &Oracle<'_>) -> BTreeMap<String, Vec<String>> {
         }
     }
     all
+}
+
+/// The places that are named as ways no datum takes, by line and column.
+fn idle(workflow: &str) -> Vec<(usize, usize, String)> {
+    let file = "version: 1\nroles: []\npacks: []\nparties: { acme: { relation: self } }\n";
+    let report = flowgate::check(&project(file, &[workflow]), &options());
+    assert!(report.problems.iter().all(|p| p.code == "propagate/idle-flow"), "{:?}", report.problems);
+    let place = |p: &flowgate::problem::Problem| {
+        let (line, column) = p.places[0].file.line_column(p.places[0].span.start);
+        (line, column, p.message.clone())
+    };
+    report.problems.iter().map(place).collect()
+}
+
+/// A circle that nothing enters carries nothing, and one of its flows says so.
+#[test]
+fn a_circle_that_nothing_enters_is_named_once() {
+    let circle = "workflow: w\nstage: draft\nstores: { a: {}, b: {} }\nflows:\n  - { from: b, to: a, fields: [x] }\n  - { from: a, to: b, fields: [x] }\n";
+    assert_eq!(idle(circle), [(6, 31, "no `x` crosses from `a` to `b`".to_owned())]);
+    let fed = format!("{circle}  - {{ from: s, to: a, fields: [x] }}\nsources: {{ s: {{ fields: {{ x: public }} }} }}\n");
+    assert_eq!(idle(&fed), []);
+}
+
+/// Nothing on a flow of everything is a notice; a field listed behind it was still never judged.
+#[test]
+fn a_field_listed_behind_an_idle_wildcard_is_named() {
+    let workflow = |keep: &str| {
+        format!(
+            "workflow: w\nstage: draft\nsources: {{ s: {{ fields: {{ x: public }} }} }}\n\
+             steps: {{ c: {{ type: custom, outputs: {{ default: [ {{ forward: \"*\" }}, {{ keep: {keep} }} ] }} }} }}\nstores: {{ q: {{}}, k: {{}}, l: {{}} }}\n\
+             flows:\n  - {{ from: s, to: c, fields: [x] }}\n  - {{ from: c, to: q, fields: \"*\" }}\n  - {{ from: q, to: k, fields: [x] }}\n  - {{ from: k, to: l, fields: [x] }}\n"
+        )
+    };
+    assert_eq!(idle(&workflow("id")), [(9, 31, "no `x` crosses from `q` to `k`".to_owned())]);
+    assert_eq!(idle(&workflow("public")), []);
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityUid, EvalResult, Expression, PolicyId, PolicySet, PrincipalConstraint, Request, eval_expression,
+    Authorizer, Context, Decision, Entities, Entity, EntityUid, EvalResult, Expression, PolicyId, PolicySet, PrincipalConstraint, Request,
+    eval_expression,
 };
 use flowgate::facts::{FactValue, Facts, Row, uid};
 use flowgate::judge::{Judged, Subject, VerdictKind};
@@ -165,12 +166,14 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                 let key = format!("{}.{name}", node.key);
                 let row = base.field(*field, &reference("Source", &node.key));
                 let none = Earned::default();
-                let plain = Oracle { lexicon: self.lexicon, model: self.model, labels: &none, flows: Vec::new(), by_themselves: BTreeSet::new() };
+                let plain =
+                    Oracle { lexicon: self.lexicon, model: self.model, labels: &none, flows: Vec::new(), by_themselves: BTreeSet::new() };
                 let classes = plain.fields(node).into_iter().find(|(d, _)| d.name == name).map(|(_, s)| s).unwrap_or_default();
                 entities.push(self.entity(&row, &key, &classes));
                 for contract in std::iter::once(None).chain(self.contracts(node).into_iter().map(Some)) {
                     let (at, resource) = ((node.key.clone(), name.clone()), uid("Field", &key).unwrap());
-                    let question = Question { principal: nobody.clone(), action: "label", resource, context: context("", true, false, contract) };
+                    let question =
+                        Question { principal: nobody.clone(), action: "label", resource, context: context("", true, false, contract) };
                     asked.push((question, Box::new(move |e, l| _ = e.fields.entry(at.clone()).or_default().insert(l))));
                 }
             }
@@ -188,12 +191,14 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                 for (m, effect) in effects.iter().enumerate().filter(|(_, e)| e.get("of").is_none()) {
                     let Some(name) = text(effect, "emit") else { continue };
                     let classes = self.lexicon.named(texts(effect.get("classes")));
-                    let row = base.fresh_field(id, name, &self.label_set(&classes), &reference("Source", &format!("{} as source", node.key)));
+                    let row =
+                        base.fresh_field(id, name, &self.label_set(&classes), &reference("Source", &format!("{} as source", node.key)));
                     let key = format!("{}.{name}.{n}.{m}", node.key);
                     entities.push(self.entity(&row, &key, &classes));
                     let at = (node.key.clone(), name.to_owned(), classes);
                     let resource = uid("Field", &key).unwrap();
-                    let question = Question { principal: nobody.clone(), action: "label", resource, context: context("", true, false, None) };
+                    let question =
+                        Question { principal: nobody.clone(), action: "label", resource, context: context("", true, false, None) };
                     asked.push((question, Box::new(move |e, l| _ = e.fresh.entry(at.clone()).or_default().insert(l))));
                 }
             }
@@ -236,11 +241,13 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
         let mut stages: BTreeMap<&str, usize> = BTreeMap::new();
         for (id, edges) in graph.workflows.ids().map(|id| (id, self.model.flows.iter().zip(&oracle.flows))) {
             let name = graph.workflows[id].id;
-            let carried: Set = edges.filter(|(f, _)| f.workflow == name).flat_map(|(_, c)| c.values().flatten().flatten().cloned()).collect();
+            let carried: Set =
+                edges.filter(|(f, _)| f.workflow == name).flat_map(|(_, c)| c.values().flatten().flatten().cloned()).collect();
             entities.push(self.entity(&base.workflow(id, Some(propagation)), name, &carried));
             let stage = text(&self.model.workflows[name], "stage").and_then(|s| STAGES.iter().position(|known| *known == s));
             stages.insert(name, stage.unwrap());
-            let question = Question { principal: project.clone(), action: "ship", resource: uid("Workflow", name).unwrap(), context: self.common() };
+            let question =
+                Question { principal: project.clone(), action: "ship", resource: uid("Workflow", name).unwrap(), context: self.common() };
             asked.push((question, (String::new(), name.to_owned(), name.to_owned(), None, None, None), stage.unwrap()));
         }
         let workflow_id = |name: &str| graph.workflows.ids().find(|w| graph.workflows[*w].id == name).unwrap();
@@ -250,7 +257,9 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
             facts.extend(contract.map(|c| ("contract".to_owned(), reference("Agreement", c.to_owned()))));
             facts
         };
-        let rounds = |datum: &Datum| std::iter::once(None).chain(self.contracts(&self.model.nodes[&datum.node]).into_iter().map(Some)).collect::<Vec<_>>();
+        let rounds = |datum: &Datum| {
+            std::iter::once(None).chain(self.contracts(&self.model.nodes[&datum.node]).into_iter().map(Some)).collect::<Vec<_>>()
+        };
         let mut data: BTreeMap<String, Entity> = BTreeMap::new();
         let mut datum_entity = |datum: &Datum, set: &Set| {
             let id = format!("{datum:?} {set:?}");
@@ -274,8 +283,20 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                     facts.extend(base.flow(*edge, propagation));
                     let uncovered = variant.map(|v| base.uncovered_classes(propagation, to, items[datum], *v));
                     facts.insert("uncovered_classes".to_owned(), uncovered.unwrap_or(FactValue::Set(BTreeSet::new())));
-                    let question = Question { principal: uid(row.entity, &receiver).unwrap(), action: "receive", resource: resource.clone(), context: facts };
-                    let about = (String::new(), edge.0.to_string(), flow.workflow.clone(), contract.map(str::to_owned), Some(datum.clone()), Some(set.clone()));
+                    let question = Question {
+                        principal: uid(row.entity, &receiver).unwrap(),
+                        action: "receive",
+                        resource: resource.clone(),
+                        context: facts,
+                    };
+                    let about = (
+                        String::new(),
+                        edge.0.to_string(),
+                        flow.workflow.clone(),
+                        contract.map(str::to_owned),
+                        Some(datum.clone()),
+                        Some(set.clone()),
+                    );
                     asked.push((question, about, stages[flow.workflow.as_str()]));
                 }
             }
@@ -288,7 +309,8 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                 let row = base.node(self.engine.nodes[&node.key], Some(workflow_id(workflow)), Some(propagation));
                 let mut held: BTreeSet<Option<(Datum, Set)>> = oracle.fields(node).into_iter().map(Some).collect();
                 held.insert(None);
-                for (_, content) in self.model.flows.iter().zip(&oracle.flows).filter(|(f, _)| f.to == node.key && f.workflow == *workflow) {
+                for (_, content) in self.model.flows.iter().zip(&oracle.flows).filter(|(f, _)| f.to == node.key && f.workflow == *workflow)
+                {
                     held.extend(content.iter().flat_map(|(d, sets)| sets.iter().map(|s| Some((d.clone(), s.clone())))));
                 }
                 for holding in held {
@@ -298,9 +320,18 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
                     for contract in holding.as_ref().map_or(vec![None], |(d, _)| rounds(d)) {
                         let mut facts = context(workflow, contract);
                         facts.extend(holding.as_ref().map(|(d, s)| ("datum".to_owned(), reference("Datum", datum_entity(d, s)))));
-                        let question = Question { principal: project.clone(), action: "operate", resource: uid(row.entity, &id).unwrap(), context: facts };
+                        let question = Question {
+                            principal: project.clone(),
+                            action: "operate",
+                            resource: uid(row.entity, &id).unwrap(),
+                            context: facts,
+                        };
                         let datum = holding.as_ref().map(|(d, _)| d.clone());
-                        asked.push((question, (String::new(), node.key.clone(), workflow.clone(), contract.map(str::to_owned), datum, set.clone()), stage));
+                        asked.push((
+                            question,
+                            (String::new(), node.key.clone(), workflow.clone(), contract.map(str::to_owned), datum, set.clone()),
+                            stage,
+                        ));
                     }
                 }
             }

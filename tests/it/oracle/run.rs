@@ -55,6 +55,7 @@ pub fn compare_all<F: FnMut(&Plan) -> Outcome>(name: &str, cases: u64, compare: 
                     invalid.fetch_add(1, Ordering::Relaxed);
                 }
                 Outcome::Differs(why) => {
+                    println!("{name}: seed {seed} differs; making it smaller");
                     // Another thread may have failed meanwhile: the smaller seed is kept, so that the same run says the same.
                     let (plan, why) = shrink(&mut tree, why, &mut compare);
                     let mut failed = failed.lock().unwrap();
@@ -75,7 +76,11 @@ pub fn compare_all<F: FnMut(&Plan) -> Outcome>(name: &str, cases: u64, compare: 
     if let Some((seed, plan, why)) = failed.into_inner().unwrap() {
         let texts = plan.texts();
         let files: String = std::iter::once(&texts.project).chain(&texts.workflows).map(|t| format!("---\n{t}")).collect();
-        panic!("{name}: engine and oracle differ; again with FLOWGATE_SEED={seed} (case {} of this run), cap {}\n{files}---\n{why}", seed - first + 1, plan.cap);
+        panic!(
+            "{name}: engine and oracle differ; again with FLOWGATE_SEED={seed} (case {} of this run), cap {}\n{files}---\n{why}",
+            seed - first + 1,
+            plan.cap
+        );
     }
     assert!(invalid * 20 <= cases as usize, "{invalid} of {cases} projects are invalid");
 }
@@ -92,10 +97,15 @@ fn guarded<F: FnMut(&Plan) -> Outcome>(mut compare: F) -> impl FnMut(&Plan) -> O
 }
 
 /// The smallest plan near this one that still differs.
-fn shrink<F: FnMut(&Plan) -> Outcome>(tree: &mut impl proptest::strategy::ValueTree<Value = Plan>, why: String, compare: &mut F) -> (Plan, String) {
+fn shrink<F: FnMut(&Plan) -> Outcome>(
+    tree: &mut impl proptest::strategy::ValueTree<Value = Plan>,
+    why: String,
+    compare: &mut F,
+) -> (Plan, String) {
     let mut smallest = (tree.current(), why);
-    let mut tries = 0;
-    while tries < 2_000 && tree.simplify() {
+    let (mut tries, begun) = (0, std::time::Instant::now());
+    let enough = |tries: u32| tries >= 2_000 || begun.elapsed().as_secs() > 60;
+    while !enough(tries) && tree.simplify() {
         loop {
             tries += 1;
             match compare(&tree.current()) {
@@ -103,7 +113,7 @@ fn shrink<F: FnMut(&Plan) -> Outcome>(tree: &mut impl proptest::strategy::ValueT
                     smallest = (tree.current(), why);
                     break;
                 }
-                _ if tries >= 2_000 || !tree.complicate() => return smallest,
+                _ if enough(tries) || !tree.complicate() => return smallest,
                 _ => {}
             }
         }
