@@ -296,7 +296,7 @@ fn idle(workflow: &str) -> Vec<(usize, usize, String)> {
 #[test]
 fn a_circle_that_nothing_enters_is_named_once() {
     let circle = "workflow: w\nstage: draft\nstores: { a: {}, b: {} }\nflows:\n  - { from: b, to: a, fields: [x] }\n  - { from: a, to: b, fields: [x] }\n";
-    assert_eq!(idle(circle), [(6, 31, "no `x` crosses from `a` to `b`".to_owned())]);
+    assert_eq!(idle(circle), [(6, 32, "no `x` crosses from `a` to `b`".to_owned())]);
     let fed = format!("{circle}  - {{ from: s, to: a, fields: [x] }}\nsources: {{ s: {{ fields: {{ x: public }} }} }}\n");
     assert_eq!(idle(&fed), []);
 }
@@ -311,6 +311,6 @@ fn a_field_listed_behind_an_idle_wildcard_is_named() {
              flows:\n  - {{ from: s, to: c, fields: [x] }}\n  - {{ from: c, to: q, fields: \"*\" }}\n  - {{ from: q, to: k, fields: [x] }}\n  - {{ from: k, to: l, fields: [x] }}\n"
         )
     };
-    assert_eq!(idle(&workflow("id")), [(9, 31, "no `x` crosses from `q` to `k`".to_owned())]);
+    assert_eq!(idle(&workflow("id")), [(9, 32, "no `x` crosses from `q` to `k`".to_owned())]);
     assert_eq!(idle(&workflow("public")), []);
 }
