@@ -10,11 +10,11 @@ use crate::facts::{Environment, EvidenceOnFile, FactBase};
 use crate::finding::{Finding, findings, waived};
 use crate::graph;
 use crate::judge::{self, Judge, Judged, Policies, Severity};
-use crate::load::{Folder, Value};
+use crate::load::{self, Folder, Limits, Value};
 use crate::packs::{Library, Selection};
 use crate::problem::{Place, Problem, SourceFile, Span};
 use crate::project::Project;
-use crate::propagate::{DEFAULT_VARIANT_CAP, propagate};
+use crate::propagate::{DEFAULT_VARIANT_CAP, Propagation, propagate};
 use crate::record::{Record, Sources};
 use crate::validate::{self, SchemaName};
 use crate::vocabulary::Vocabulary;
@@ -38,6 +38,8 @@ pub struct Options {
     pub slicing: bool,
     /// Keep a [`Record`]: inputs, coverage, the graph in names.
     pub record: bool,
+    /// What the check may cost.
+    pub limits: Limits,
 }
 
 impl Options {
@@ -53,6 +55,7 @@ impl Options {
             variant_cap: DEFAULT_VARIANT_CAP,
             slicing: true,
             record: false,
+            limits: Limits::default(),
         }
     }
 }
@@ -104,6 +107,8 @@ pub struct Report {
     pub waived: Vec<Finding>,
     /// What could not be read or judged; any of them forbids exit code 0.
     pub problems: Vec<Problem>,
+    /// How many problems the form for people prints; none for all of them. The forms for programs have every one.
+    pub problems_shown: Option<usize>,
     /// What a reader should know; none of them changes the exit code.
     pub notices: Vec<Problem>,
     /// What an auditor asks for besides, where it was asked for.
@@ -160,9 +165,10 @@ pub fn check(project: &Project, options: &Options) -> Report {
         selection.packs.extend(packs);
         selection.roles.extend(project.roles().map(str::to_owned));
     }
+    selection.limits = options.limits.clone();
     let (library, more) = Library::load(&selection);
     problems.extend(more);
-    let permits = project.permits(&mut problems);
+    let permits = project.permits(&options.limits, &mut problems);
     let mut report = match judge::with_room(|| judged(project, options, &library, permits.as_ref(), &mut problems)) {
         Ok(Ok(report)) => report,
         Ok(Err(problem)) | Err(problem) => {
@@ -174,6 +180,7 @@ pub fn check(project: &Project, options: &Options) -> Report {
     problems.sort_by_cached_key(Problem::sort_key);
     problems.dedup_by_key(|p| p.sort_key());
     report.problems = problems;
+    report.problems_shown = Some(options.limits.problems);
     report
 }
 
@@ -198,6 +205,10 @@ fn judged(
 
     let declarations =
         Declarations { project: project.file.as_ref(), workflows: project.workflows.iter().collect(), waivers: project.waivers.as_ref() };
+    let limits = options.limits.held();
+    if let Some(problem) = graph::too_large(&declarations, &limits) {
+        return Err(problem);
+    }
     let (graph, more) = graph::build(declarations, library, vocabulary);
     // A workflow that is not among those checked may well exist.
     let (covers_nothing, more): (Vec<Problem>, Vec<Problem>) = more.into_iter().partition(|p| p.code == graph::COVERS_NOTHING);
@@ -208,18 +219,18 @@ fn judged(
     let (files, hashes) = project.files();
     let environment = Environment { as_of: as_of(project, options), files, hashes };
     let base = FactBase::new(&graph, vocabulary, &policies.mentioned, &environment);
-    let judge = Judge { base: &base, policies: &policies, slicing: options.slicing, coverage: options.record };
+    let judge = Judge { base: &base, policies: &policies, slicing: options.slicing, coverage: options.record, limits: &limits };
 
     // Labels that depend on what leaves a step are asked for after a first round without them; they change labels only, never classes.
     let (mut labelling, more) = judge.labels(None, options.variant_cap);
     problems.extend(more);
     if judge.labels_need_propagation() {
-        let first = propagate(&graph, &labelling);
+        let first = whole(propagate(&graph, &labelling), &graph, &limits)?;
         let (second, more) = judge.labels(Some(&first), options.variant_cap);
         labelling = second;
         problems.extend(more);
     }
-    let mut propagation = propagate(&graph, &labelling);
+    let mut propagation = whole(propagate(&graph, &labelling), &graph, &limits)?;
 
     // A name that is not there has been reported; that nothing takes its way follows from it.
     let (idle, idle_wildcards) = idle_flows(&graph, &propagation);
@@ -245,6 +256,21 @@ fn judged(
         Record::of(&sources, project.inputs())
     });
     Ok(Report { checked, findings: found.open, waived: found.waived, notices, record, ..Report::default() })
+}
+
+/// A propagation that came to its end.
+fn whole<'g, 'd>(propagation: Propagation<'g, 'd>, graph: &graph::FlowGraph<'d>, limits: &Limits) -> Result<Propagation<'g, 'd>, Problem> {
+    let Some(edge) = propagation.stopped else { return Ok(propagation) };
+    let (edge, limit) = (&graph.edges[edge], limits.crossings);
+    Err(Problem::new(
+        "propagate/crossings",
+        format!("data cross flows more than {limit} times, each variant counted, the limit is {limit}"),
+    )
+    .at(edge.document.file(), edge.span, "the limit is reached here")
+    .help(format!(
+        "name fields where flows carry everything, or give a part of the project a `flowgate.yaml` of its own; or {}",
+        load::raise("crossings")
+    )))
 }
 
 fn as_of(project: &Project, options: &Options) -> Date {

@@ -121,6 +121,8 @@ pub fn why(error: &std::io::Error) -> String {
     const NO_WORDS: &str = "uncategorized error";
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
+        // Ours: the message has the limit.
+        std::io::ErrorKind::FileTooLarge if error.get_ref().is_some() => error.to_string(),
         std::io::ErrorKind::Other => error.to_string(),
         kind if kind.to_string() == NO_WORDS => {
             let words = error.to_string();
@@ -130,11 +132,27 @@ pub fn why(error: &std::io::Error) -> String {
     }
 }
 
+/// Names side by side, the first of them where they are many: a list in every one of many problems would be most of a report.
+#[must_use]
+pub fn listed(names: &[&str]) -> String {
+    const MANY: usize = 40;
+    let (shown, more) = names.split_at(names.len().min(MANY));
+    let list = shown.join(", ");
+    if more.is_empty() { list } else { format!("{list}, and {} more", more.len()) }
+}
+
 /// The nearest of `candidates` to `word`, when it is near enough to be a slip.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing takes time and memory by the product of both lengths, and a long text is no slip of another.
+    const LONGEST: usize = 128;
+    // Who has more names than this to choose from is not helped by one; with a mistake in each of many lines, comparing all would take minutes.
+    const MOST: usize = 2_000;
+    let length = word.chars().count();
     candidates
         .into_iter()
+        .filter(|c| length <= LONGEST && c.chars().count().abs_diff(length) <= 1 + word.len().max(c.len()) / 4)
+        .take(MOST)
         .map(|c| (strsim::damerau_levenshtein(word, c), c))
         .filter(|(distance, c)| *distance <= 1 + word.len().max(c.len()) / 4)
         .min_by_key(|(distance, c)| (*distance, *c))

@@ -1,13 +1,14 @@
 //! A project's files: read from disk or from a commit, before anything is interpreted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::facts::is_elsewhere;
 use crate::load::{self, Commit, Document, Folder, Limits, Value};
 use crate::packs::PackFolder;
-use crate::problem::{Problem, SourceFile};
+use crate::problem::{Problem, SourceFile, why};
 use crate::record::Input;
 
 /// The documents of one project, and where it lies.
@@ -27,8 +28,6 @@ pub struct Project {
 
 /// Documents longer than this have no SHA-256 here.
 const MAX_DOCUMENT: usize = 1 << 30;
-/// A permit list longer than this is none.
-const MAX_PERMIT: usize = 4 << 20;
 
 /// Sections that refer to documents, and the keys that do.
 const WITH_DOCUMENTS: [&str; 6] = ["evidence", "agreements", "addressable", "qi_approvals", "providers", "qualified_individual"];
@@ -55,11 +54,15 @@ impl Project {
                 None
             }
         };
+        let all: Vec<&Path> = file.into_iter().chain(waivers).chain(flows.iter().map(PathBuf::as_path)).collect();
+        let (admitted, refused) = load::admitted(&all, &root, limits);
+        let flows = flows.get(..admitted.saturating_sub(all.len() - flows.len())).unwrap_or_default();
         project.file = file.and_then(|f| keep(load::read(f, &root, limits), &mut project.problems));
         project.waivers = waivers.and_then(|f| keep(load::read(f, &root, limits), &mut project.problems));
         for result in load::read_all(flows, &root, limits) {
             project.workflows.extend(keep(result, &mut project.problems));
         }
+        project.problems.extend(refused);
         project.folder = Some(Folder::Disk(root));
         project
     }
@@ -138,18 +141,21 @@ impl Project {
     }
 
     /// The project's own permits, which replace the base for `receive`.
-    pub(crate) fn permits(&self, problems: &mut Vec<Problem>) -> Option<Arc<SourceFile>> {
+    pub(crate) fn permits(&self, limits: &Limits, problems: &mut Vec<Problem>) -> Option<Arc<SourceFile>> {
         let file = self.file.as_ref()?;
         let value = file.root().get("permit")?;
         let name = value.as_str()?;
-        let text = self.folder.as_ref().and_then(|folder| String::from_utf8(folder.read(name, MAX_PERMIT).ok()?).ok());
-        match text {
+        let read = self.folder.as_ref().map(|folder| folder.read(name, limits.held().policy_bytes));
+        let too_long = read.as_ref().and_then(|r| r.as_ref().err()).filter(|e| e.kind() == ErrorKind::FileTooLarge).map(why);
+        match read.and_then(|bytes| String::from_utf8(bytes.ok()?).ok()) {
             Some(text) => Some(Arc::new(SourceFile { name: name.to_owned(), text })),
             None => {
+                let because = too_long.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+                let way_out = too_long.map_or("the path is relative to the project file".to_owned(), |_| load::raise("policy-bytes"));
                 problems.push(
-                    Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`"))
+                    Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`{because}"))
                         .at(file.file(), value.span(), "named here")
-                        .help("the path is relative to the project file"),
+                        .help(way_out),
                 );
                 // Without its own list the project would fall back to a base that permits everything: nothing is permitted instead.
                 Some(Arc::new(SourceFile { name: name.to_owned(), text: String::new() }))
@@ -178,7 +184,8 @@ impl Project {
     pub(crate) fn other_files(&self) -> Vec<(&'static str, String)> {
         let plain = |name: String| name.trim_start_matches("./").to_owned();
         let (_, private) = self.packs(&mut Vec::new());
-        let packs = private.iter().flat_map(|pack| pack.files().unwrap_or_default()).map(|name| ("pack", plain(name)));
+        let packs =
+            private.iter().flat_map(|pack| pack.files(Limits::most().pack_files).unwrap_or_default()).map(|name| ("pack", plain(name)));
         let permit = self.file.as_ref().and_then(|f| f.root().get("permit")?.as_str()).map(|name| ("permit", plain(name.to_owned())));
         let documents = self.documents().into_keys().map(|name| ("document", plain(name)));
         let mut files: Vec<(&'static str, String)> = packs.chain(permit).chain(documents).collect();

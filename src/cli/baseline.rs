@@ -69,7 +69,7 @@ impl BaselineCommand {
             output::write_first(&self.output, &new.text())?;
             format!("{} findings are in it", new.len())
         } else {
-            let (shrunk, kept) = Baseline::read(&self.output)?.shrunk(&report);
+            let (shrunk, kept) = Baseline::read(&self.output, &self.judging.source.limits())?.shrunk(&report);
             let outside = match kept.outside {
                 0 => String::new(),
                 n => format!("; {n} others are not in it and count"),

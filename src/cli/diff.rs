@@ -54,7 +54,8 @@ enum Form {
 impl Diff {
     /// Prints the differences.
     pub(super) fn run(&self, console: &Console) -> Done {
-        let (before, after) = judge::with_room(|| Ok::<_, Problem>((read(&self.before)?, read(&self.after)?)))??;
+        let limits = self.judging.source.limits();
+        let (before, after) = judge::with_room(|| Ok::<_, Problem>((read(&self.before, &limits)?, read(&self.after, &limits)?)))??;
         let options = self.judging.options(None)?;
         let meaning = judge::with_room(|| Meaning::between(&before, &after, &options))?;
         let written = match self.format {
@@ -136,7 +137,7 @@ fn word(difference: &Difference) -> &'static str {
 }
 
 /// A folder's project, or that of the current folder in a commit.
-fn read(named: &str) -> Result<Project, Problem> {
+fn read(named: &str, limits: &Limits) -> Result<Project, Problem> {
     let folder = Path::new(named);
     if folder.is_dir() {
         let files = load::find_project(folder)?;
@@ -144,7 +145,7 @@ fn read(named: &str) -> Result<Project, Problem> {
             return Err(Problem::new("base/no-project", format!("there is no project in `{named}`"))
                 .help("name the folder that holds flowgate.yaml"));
         }
-        return Ok(judging::read(&files));
+        return Ok(judging::read(&files, limits));
     }
     let here = Path::new(".");
     let root = targets::project_around(here).map(|(root, _)| root).map_or_else(|| std::fs::canonicalize(here), Ok);
@@ -159,7 +160,7 @@ fn read(named: &str) -> Result<Project, Problem> {
     let path = commit.path_of(&root).ok_or_else(|| {
         Problem::new("base/no-repository", format!("`{}` is outside the repository's work tree", shown(&root))).help("name two folders")
     })?;
-    let project = Project::read_commit(&Arc::new(commit), &path, &Limits::default());
+    let project = Project::read_commit(&Arc::new(commit), &path, limits);
     if project.is_empty() {
         return Err(
             Problem::new("base/no-project", format!("there is no project here in `{named}`")).help("run flowgate in the project's folder")

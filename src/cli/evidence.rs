@@ -60,8 +60,8 @@ impl Evidence {
     pub(super) fn run(&self, console: &Console) -> Done {
         let files = self.project()?;
         let progress = Progress::start(console, "checking".to_owned());
-        let limits = Limits::default();
-        let project = judge::with_room(|| judging::read(&files))?;
+        let limits = self.judging.source.limits();
+        let project = judge::with_room(|| judging::read(&files, &limits))?;
         // A repository that cannot be read is not the same as none: the bundle would be dated by the clock and say nothing of it.
         let (commit, unreadable) = match Commit::head(&files.root) {
             Ok(commit) => (commit.map(Arc::new), None),
@@ -127,6 +127,7 @@ impl Evidence {
         judging.packs.iter().for_each(|pack| option("--pack", pack.clone()));
         judging.source.private.iter().for_each(|folder| option("--packs", from_top(folder, root)));
         judging.source.policies.iter().for_each(|folder| option("--policies", from_top(folder, root)));
+        judging.source.limits.iter().for_each(|limit| option("--limit", limit.to_string()));
         if judging.variant_cap != DEFAULT_VARIANT_CAP {
             option("--variant-cap", judging.variant_cap.to_string());
         }
@@ -232,7 +233,7 @@ fn committed_inputs(folder: &Folder, limits: &Limits) -> BTreeSet<String> {
         .map(|(folder, _)| format!("{folder}/"))
         .collect();
     let own = |name: &&String| !others.iter().any(|other| name.starts_with(other.as_str()));
-    let parse = |name: &String| Document::parse(name, folder.read(name, limits.bytes).ok()?, Format::of_path(name)?, limits).ok();
+    let parse = |name: &String| Document::parse(name, folder.read(name, limits.file_bytes).ok()?, Format::of_path(name)?, limits).ok();
     let named = |stem: &str| ENDINGS.iter().map(|ending| format!("{stem}.{ending}")).find(|name| files.contains(name));
     let project = Project {
         folder: Some(folder.clone()),

@@ -53,6 +53,7 @@ impl Judging {
             replace_packs: !self.packs.is_empty(),
             waivers: !self.no_waivers,
             variant_cap: self.variant_cap,
+            limits: self.source.limits(),
             ..Options::on(self.as_of.or(date).map_or_else(today, Ok)?)
         })
     }
@@ -62,7 +63,7 @@ impl Judging {
     /// # Errors
     /// The clock cannot be right.
     pub(super) fn judge(&self, files: &ProjectFiles, record: bool) -> Result<Report, Problem> {
-        let project = read(files);
+        let project = read(files, &self.source.limits());
         let mut report = check(&project, &Options { record, ..self.options(None)? });
         report.name = Some(targets::name(&files.root));
         report.folder = targets::folder_in_repository(&files.root);
@@ -71,8 +72,8 @@ impl Judging {
 }
 
 /// Reads the files of a project.
-pub(super) fn read(files: &ProjectFiles) -> Project {
-    Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, &Limits::default())
+pub(super) fn read(files: &ProjectFiles, limits: &Limits) -> Project {
+    Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits)
 }
 
 /// The clock is read here and nowhere else. By a clock that was never set no waiver has run out and every agreement still holds.

@@ -27,6 +27,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use self::console::Console;
 use crate::judge::Severity;
+use crate::load::{Limit, Limits, Setting};
 use crate::packs::PackFolder;
 use crate::problem::Problem;
 
@@ -104,7 +105,7 @@ enum Command {
     Schema(schema::SchemaCommand),
 }
 
-/// Where packs come from, besides the binary.
+/// Where packs come from, besides the binary, and what reading them and a project may cost.
 #[derive(Clone, Debug, Default, clap::Args)]
 struct PackSource {
     /// Add a private pack, or a folder of packs [repeatable]
@@ -113,9 +114,22 @@ struct PackSource {
     /// Read the built-in packs from this `policies` folder instead
     #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
+    #[arg(long = "limit", value_name = "NAME=VALUE", help = limits_in_words())]
+    limits: Vec<Setting>,
+}
+
+/// The help of `--limit`.
+fn limits_in_words() -> String {
+    let names: Vec<String> = Limit::ALL.iter().map(Limit::in_words).collect();
+    format!("What reading and judging may cost [repeatable; defaults: {}]", names.join(", "))
 }
 
 impl PackSource {
+    /// What reading and judging may cost.
+    fn limits(&self) -> Limits {
+        Limits::with(&self.limits)
+    }
+
     /// The folders of private packs.
     fn folders(&self) -> Vec<PackFolder> {
         self.private.iter().map(|folder| PackFolder::on_disk(folder)).collect()

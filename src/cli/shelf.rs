@@ -22,9 +22,10 @@ pub(super) struct Shelf {
 impl Shelf {
     /// Reads the built-in packs, those named, and the private ones of the project around the current folder.
     pub(super) fn load(source: &PackSource) -> Result<Self, Problem> {
-        let (mut private, mut problems) = around();
+        let limits = source.limits();
+        let (mut private, mut problems) = around(&limits);
         private.extend(source.folders());
-        let selection = Selection { private, policies: source.policies.clone(), ..Selection::default() };
+        let selection = Selection { private, policies: source.policies.clone(), limits, ..Selection::default() };
         let (mut library, more) = Library::load(&selection);
         problems.extend(more);
         library.packs.values_mut().for_each(|pack| pack.enabled = true);
@@ -51,9 +52,9 @@ pub(super) fn private_packs(project: &Document, root: &Path) -> Vec<PackFolder> 
 }
 
 /// The private packs of the project the current folder is in, if it is in one.
-fn around() -> (Vec<PackFolder>, Vec<Problem>) {
+fn around(limits: &Limits) -> (Vec<PackFolder>, Vec<Problem>) {
     let Some((root, file)) = targets::project_around(Path::new(".")) else { return (Vec::new(), Vec::new()) };
-    match load::read(&file, &root, &Limits::default()) {
+    match load::read(&file, &root, limits) {
         Ok(project) => (private_packs(&project, &root), Vec::new()),
         Err(problem) => (Vec::new(), vec![problem]),
     }

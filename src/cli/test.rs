@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use super::console::{Console, shown};
 use super::progress::Progress;
-use super::{Done, Exit, text};
+use super::{Done, Exit, limits_in_words, text};
 use crate::judge;
+use crate::load::{Limits, Setting};
 use crate::problem::Problem;
 use crate::rulebook;
 
@@ -31,6 +32,8 @@ pub(super) struct Test {
     /// Leave out every condition of every rule, one at a time, and list those no fixture needs
     #[arg(long)]
     mutants: bool,
+    #[arg(long = "limit", value_name = "NAME=VALUE", help = limits_in_words())]
+    limits: Vec<Setting>,
 }
 
 impl Test {
@@ -42,6 +45,7 @@ impl Test {
             cases.extend(found);
             problems.extend(more);
         }
+        cases.iter_mut().for_each(|case| case.limits = Limits::with(&self.limits));
         let all = cases.len();
         if let Some(filter) = &self.filter {
             cases.retain(|case| case.name.contains(filter.as_str()));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Report;
 use crate::finding::{DatumNames, Finding, Standing};
 use crate::judge::Severity;
-use crate::load::Limits;
+use crate::load::{Limits, raise};
 use crate::problem::{Problem, why};
 
 const FORMAT_VERSION: u32 = 1;
@@ -67,15 +67,17 @@ impl Baseline {
     ///
     /// # Errors
     /// A file that is not there, is no baseline, or is of a later format.
-    pub fn read(file: &Path) -> Result<Self, Problem> {
+    pub fn read(file: &Path, limits: &Limits) -> Result<Self, Problem> {
         let shown = file.to_string_lossy().replace('\\', "/");
-        let limits = Limits::default();
         let folder = crate::load::Folder::Disk(std::path::PathBuf::new());
         let failed = |why: String| {
             Problem::new("baseline/unreadable", format!("cannot read the baseline `{shown}`: {why}"))
                 .help("`flowgate baseline` writes one; delete it to begin anew, which a review will see")
         };
-        let bytes = folder.read(&file.to_string_lossy(), limits.bytes).map_err(|error| failed(why(&error)))?;
+        let bytes = folder.read(&file.to_string_lossy(), limits.held().file_bytes).map_err(|error| match error.kind() {
+            std::io::ErrorKind::FileTooLarge => failed(why(&error)).help(raise("file-bytes")),
+            _ => failed(why(&error)),
+        })?;
         Self::parse(&bytes).map_err(failed)
     }
 

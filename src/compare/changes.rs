@@ -338,7 +338,8 @@ fn container(value: Value<'_>) -> Span {
         .unwrap_or_else(|| Span::new(value.span().start as usize, value.span().start as usize))
 }
 
-/// A document with changes taken back; none where what is left cannot be read, which ends as a problem of the whole.
+/// A document with changes taken back; none where what is left cannot be read, which ends as a problem of the whole. Its parts have been read within
+/// the limits of the check.
 fn rebuilt(document: &Document, undos: &[&Undo]) -> Option<Document> {
     let mut json = document.root().to_json();
     let mut emptied: Vec<&[Step]> = Vec::new();
@@ -380,7 +381,7 @@ fn rebuilt(document: &Document, undos: &[&Undo]) -> Option<Document> {
             list.retain(|item| !item.is_null());
         }
     }
-    Document::parse(&document.file().name, json.to_string().into_bytes(), Format::Json, &Limits::default()).ok()
+    Document::parse(&document.file().name, json.to_string().into_bytes(), Format::Json, &Limits::most()).ok()
 }
 
 fn descend<'j>(json: &'j mut Json, path: &[Step]) -> Option<&'j mut Json> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::{DatumNames, Finding, PathStep, PolicyClause, Standing, SubjectNames, UndeclaredFact};
-use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selected};
+use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selected, WorkflowId};
 use crate::judge::{Judge, Missing, Policy, Subject, Verdict, VerdictKind};
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::problem::{Place, Span};
@@ -20,7 +20,7 @@ pub(super) fn build<'g, 'd>(judge: &Judge<'_, 'g, 'd>, propagation: &mut Propaga
     for verdict in verdicts {
         groups.entry(group_key(judge, propagation, &verdict)).or_default().push(verdict);
     }
-    let mut builder = Builder { judge, graph: judge.base.graph, propagation, names: RefCell::default() };
+    let mut builder = Builder { judge, graph: judge.base.graph, propagation, names: RefCell::default(), twins: RefCell::default() };
     groups.into_values().filter_map(|group| builder.finding(group)).collect()
 }
 
@@ -58,6 +58,8 @@ struct Builder<'b, 'j, 'g, 'd> {
     graph: &'g FlowGraph<'d>,
     propagation: &'b mut Propagation<'g, 'd>,
     names: RefCell<FxHashMap<LabelSet, Vec<String>>>,
+    /// By the node flows leave: what tells each from its twins.
+    twins: RefCell<FxHashMap<NodeId, FxHashMap<EdgeId, Vec<String>>>>,
 }
 
 impl<'d> Builder<'_, '_, '_, 'd> {
@@ -76,11 +78,13 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         let fact = undeclared_fact(&first);
         let field = own_field(policy, self.propagation, &first.subject, first.datum);
         let fingerprint = self.fingerprint(policy, workflow.as_deref(), &first, &subject, &fact, field);
+        let carried = self.carried(&group);
         let data: Vec<DatumNames> = data
             .into_iter()
-            .map(|(name, form, surface)| {
+            .map(|datum| {
+                let (carries, assured) = carried.get(&datum).cloned().unwrap_or_default();
+                let (name, form, surface) = datum;
                 let fingerprint = super::fingerprint(&[&fingerprint, &name, &form, &surface]);
-                let (carries, assured) = self.carried(&group, &(name.clone(), form.clone(), surface.clone()));
                 DatumNames { name, form, surface, fingerprint, carries, assured }
             })
             .collect();
@@ -140,16 +144,17 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         operator.into_iter().chain(service).collect::<Vec<_>>().join(" ")
     }
 
-    /// What a datum may carry over all verdicts of a group, and the assurances it has in each.
-    fn carried(&self, group: &[Verdict<'d>], datum: &(String, String, String)) -> (Vec<String>, Vec<String>) {
+    /// What each datum may carry over all verdicts of a group, and the assurances it has in each.
+    fn carried(&self, group: &[Verdict<'d>]) -> BTreeMap<(String, String, String), (Vec<String>, Vec<String>)> {
         let assurances = self.graph.taxonomy.assurances();
-        let variants = group.iter().filter_map(|v| v.datum).filter(|(item, _)| self.datum(*item) == *datum).map(|(_, variant)| variant);
-        let (mut may, mut surely) = (LabelSet::default(), assurances.clone());
-        for variant in variants {
-            may = may.union(&self.propagation.sets[variant.may]);
-            surely = surely.difference(&assurances.difference(&self.propagation.sets[variant.must]));
+        let mut sets: BTreeMap<(String, String, String), (LabelSet, LabelSet)> = BTreeMap::new();
+        for (item, variant) in group.iter().filter_map(|v| v.datum) {
+            let (may, surely) = sets.entry(self.datum(item)).or_insert_with(|| (LabelSet::default(), assurances.clone()));
+            *may = may.union(&self.propagation.sets[variant.may]);
+            *surely = surely.difference(&assurances.difference(&self.propagation.sets[variant.must]));
         }
-        (self.shown(&may.difference(&assurances)), self.shown(&surely))
+        let named = |(may, surely): (LabelSet, LabelSet)| (self.shown(&may.difference(&assurances)), self.shown(&surely));
+        sets.into_iter().map(|(datum, sets)| (datum, named(sets))).collect()
     }
 
     fn subject_names(&self, subject: &Subject<'_>) -> SubjectNames {
@@ -197,13 +202,12 @@ impl<'d> Builder<'_, '_, '_, 'd> {
     /// What tells a flow from others between the same two nodes: its fields and ports, and its order among those that are equal in these, too. Nothing
     /// where there is no other.
     fn twin_key(&self, id: EdgeId) -> Vec<String> {
-        let edge = &self.graph.edges[id];
-        let leaving = self.graph.leaving[edge.from].iter().copied();
-        let twins: Vec<EdgeId> =
-            leaving.filter(|t| self.graph.edges[*t].to == edge.to && self.graph.edges[*t].workflow == edge.workflow).collect();
-        if twins.len() < 2 {
-            return Vec::new();
-        }
+        let from = self.graph.edges[id].from;
+        self.twins.borrow_mut().entry(from).or_insert_with(|| self.twins_from(from)).get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The same for every flow out of a node that has a twin.
+    fn twins_from(&self, from: NodeId) -> FxHashMap<EdgeId, Vec<String>> {
         let names = |id: EdgeId| {
             let edge = &self.graph.edges[id];
             let mut names = match &edge.selected {
@@ -214,9 +218,21 @@ impl<'d> Builder<'_, '_, '_, 'd> {
             names.extend([edge.output.unwrap_or_default().to_owned(), edge.input.to_owned()]);
             names
         };
-        let own = names(id);
-        let place = twins.into_iter().filter(|t| names(*t) == own).position(|t| t == id).unwrap_or_default();
-        own.into_iter().chain([place.to_string()]).collect()
+        let mut between: BTreeMap<(NodeId, WorkflowId), Vec<EdgeId>> = BTreeMap::new();
+        for id in self.graph.leaving[from].iter().copied() {
+            between.entry((self.graph.edges[id].to, self.graph.edges[id].workflow)).or_default().push(id);
+        }
+        let mut keys = FxHashMap::default();
+        for twins in between.into_values().filter(|twins| twins.len() > 1) {
+            let mut equal: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+            for id in twins {
+                let own = names(id);
+                let place = equal.entry(own.clone()).or_default();
+                keys.insert(id, own.into_iter().chain([place.to_string()]).collect());
+                *place += 1;
+            }
+        }
+        keys
     }
 
     fn undeclared(&self, kind: &VerdictKind<'_>) -> Vec<UndeclaredFact> {

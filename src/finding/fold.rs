@@ -1,49 +1,52 @@
 //! One cause, one headline: findings that yield to another at the same place become its relatives, and what a copy repeats is folded into the
 //! flow that filled it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, SubjectNames};
-use crate::judge::{Judge, Stage};
-
-/// A place: workflow, subject and contract.
-type Key = (Option<String>, SubjectNames, Option<String>);
+use crate::graph::Workflow;
+use crate::judge::{Judge, Severity, Stage};
+use crate::load::Value;
 
 pub(super) fn fold(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let findings = fold_yielding(judge, findings);
     fold_missing(judge, fold_draft(judge, fold_repeats(findings)))
 }
 
-/// Is the finding about a workflow that is still a draft?
-fn is_draft(judge: &Judge<'_, '_, '_>, finding: &Finding) -> bool {
-    let own = judge.base.graph.workflows.rows().iter().find(|w| Some(w.id) == finding.workflow.as_deref());
-    own.and_then(|w| w.document.root().get("stage")?.as_str()) == Some(Stage::Draft.word())
+/// The workflows that are still drafts.
+fn drafts<'d>(judge: &Judge<'_, '_, 'd>) -> BTreeSet<&'d str> {
+    let workflows = judge.base.graph.workflows.rows().iter();
+    let draft = |w: &&Workflow<'d>| w.document.root().get("stage").and_then(Value::as_str) == Some(Stage::Draft.word());
+    workflows.filter(draft).map(|w| w.id).collect()
 }
 
 /// In a draft a rule about nodes gives one finding for all of them: what nobody has written down yet is most often one decision.
 fn fold_draft(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let drafts = drafts(judge);
     let mut kept: Vec<Finding> = Vec::new();
+    let mut heads: BTreeMap<(String, Option<String>, Severity, Option<String>), usize> = BTreeMap::new();
     for finding in findings {
-        let same = |head: &&mut Finding| {
-            let nodes = matches!((&head.subject, &finding.subject), (SubjectNames::Node(_), SubjectNames::Node(_)));
-            nodes
-                && finding.data.is_empty()
-                && head.data.is_empty()
-                && finding.undeclared.is_empty()
-                && (&head.rule, &head.workflow, head.severity, &head.contract)
-                    == (&finding.rule, &finding.workflow, finding.severity, &finding.contract)
-                && is_draft(judge, &finding)
-        };
-        match (kept.iter_mut().find(same), &finding.subject) {
+        let about_node = matches!(finding.subject, SubjectNames::Node(_)) && finding.data.is_empty();
+        let key = (finding.rule.clone(), finding.workflow.clone(), finding.severity, finding.contract.clone());
+        let in_draft = finding.undeclared.is_empty() && finding.workflow.as_deref().is_some_and(|w| drafts.contains(w));
+        let head = heads.get(&key).filter(|_| about_node && in_draft).and_then(|at| kept.get_mut(*at));
+        match (head, &finding.subject) {
             (Some(head), SubjectNames::Node(node)) => {
                 head.repeats.push(node.clone());
                 head.repeats.extend(finding.repeats.clone());
-                head.repeats.sort();
-                head.repeats.dedup();
                 head.related.push(crate::problem::Place { label: "here, too".to_owned(), ..finding.primary.clone() });
             }
-            _ => kept.push(finding),
+            _ => {
+                if about_node {
+                    heads.entry(key).or_insert(kept.len());
+                }
+                kept.push(finding);
+            }
         }
+    }
+    for finding in &mut kept {
+        finding.repeats.sort();
+        finding.repeats.dedup();
     }
     kept
 }
@@ -51,29 +54,32 @@ fn fold_draft(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding>
 /// One missing fact in many places of a workflow is one finding: it is one decision to write down, often under `defaults`. A draft has much to write
 /// down still: all that is missing in it is one finding.
 fn fold_missing(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
+    let drafts = drafts(judge);
     let mut kept: Vec<Finding> = Vec::new();
+    // A head by what its followers have in common with it: in a draft any facts, else the same ones. Beside it, the facts it has by now.
+    let mut heads: BTreeMap<(String, Option<String>, Severity, Option<BTreeSet<String>>), (usize, BTreeSet<String>)> = BTreeMap::new();
     for finding in findings {
-        let same = |head: &&mut Finding| {
-            !finding.needed_by.is_empty()
-                && (&head.rule, &head.workflow, head.severity) == (&finding.rule, &finding.workflow, finding.severity)
-                && (facts(head) == facts(&finding) || is_draft(judge, &finding))
-        };
-        let Some(head) = kept.iter_mut().find(same) else {
+        let own: BTreeSet<String> = facts(&finding).into_iter().map(str::to_owned).collect();
+        let in_draft = finding.workflow.as_deref().is_some_and(|w| drafts.contains(w));
+        let key = (finding.rule.clone(), finding.workflow.clone(), finding.severity, (!in_draft).then(|| own.clone()));
+        let head = heads.get_mut(&key).filter(|_| !finding.needed_by.is_empty());
+        let Some((head, known)) = head.and_then(|(at, known)| Some((kept.get_mut(*at)?, known))) else {
+            heads.entry(key).or_insert((kept.len(), own));
             kept.push(finding);
             continue;
         };
-        let again = facts(head).is_superset(&facts(&finding));
-        let label =
-            facts(&finding).first().map(|fact| format!("`{fact}` is missing here{}", if again { ", too" } else { "" })).unwrap_or_default();
+        let again = known.is_superset(&own);
+        let label = own.first().map(|fact| format!("`{fact}` is missing here{}", if again { ", too" } else { "" })).unwrap_or_default();
+        known.extend(own);
         head.related.push(crate::problem::Place { label, ..finding.primary });
         head.undeclared.extend(finding.undeclared);
-        head.undeclared.sort();
-        head.undeclared.dedup();
         head.needed_by.extend(finding.needed_by);
-        head.needed_by.sort();
-        head.needed_by.dedup();
     }
     for finding in kept.iter_mut().filter(|f| !f.needed_by.is_empty()) {
+        finding.undeclared.sort();
+        finding.undeclared.dedup();
+        finding.needed_by.sort();
+        finding.needed_by.dedup();
         let several: BTreeSet<String> = facts(finding).into_iter().map(|fact| format!("`{fact}`")).collect();
         if several.len() > 1 {
             let names = several.into_iter().collect::<Vec<_>>().join(", ");
@@ -91,35 +97,42 @@ fn fold_missing(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findin
     kept
 }
 
-fn key(finding: &Finding) -> Key {
-    (finding.workflow.clone(), finding.subject.clone(), finding.contract.clone())
-}
-
 fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
-    let yields_to = |finding: &Finding| {
-        let policy = judge.policies.table.iter().map(|(_, p)| p).find(|p| p.id == finding.rule && p.span == finding.policy.place.span)?;
-        (!policy.yields_to.is_empty()).then(|| policy.yields_to.clone())
-    };
-    let headline = |finding: &Finding| -> Option<usize> {
-        let wanted = yields_to(finding)?;
-        findings.iter().position(|other| {
+    let yields: Vec<&[String]> = findings.iter().map(|finding| yields_to(judge, finding)).collect();
+    // Only findings at the same place can be headlines, or those about the flows that fill the node a copy is of.
+    let mut at: BTreeMap<(&Option<String>, &SubjectNames), Vec<usize>> = BTreeMap::new();
+    let mut into: BTreeMap<(&Option<String>, &str), Vec<usize>> = BTreeMap::new();
+    for (n, finding) in findings.iter().enumerate() {
+        at.entry((&finding.workflow, &finding.subject)).or_default().push(n);
+        if let SubjectNames::Flow { to, implied: false, .. } = &finding.subject {
+            into.entry((&finding.workflow, to)).or_default().push(n);
+        }
+    }
+    let headline = |(n, finding): (usize, &Finding)| -> Option<usize> {
+        let wanted = yields.get(n).copied().filter(|wanted| !wanted.is_empty())?;
+        let here = at.get(&(&finding.workflow, &finding.subject)).into_iter().flatten();
+        let filled = match &finding.subject {
+            SubjectNames::Flow { from, implied: true, .. } => into.get(&(&finding.workflow, from.as_str())),
+            _ => None,
+        };
+        let mut others: Vec<usize> = here.chain(filled.into_iter().flatten()).copied().collect();
+        others.sort_unstable();
+        others.into_iter().find(|at| {
+            let (Some(other), Some(theirs)) = (findings.get(*at), yields.get(*at)) else { return false };
             let is = |w: &String| other.rule == *w || other.rule.strip_prefix(w.as_str()).is_some_and(|rest| rest.starts_with('.'));
-            let named = wanted.iter().any(is);
-            // A headline must speak about the same data, or a datum would lose its only finding.
-            let same = key(other).0 == key(finding).0 && (other.subject == finding.subject || fills(&other.subject, &finding.subject));
             let contract = other.contract == finding.contract || finding.contract.is_none();
             let form = |d: &str, o: &str| d == o || other.subject != finding.subject;
-            let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name && form(&d.form, &o.form)));
-            named
-                && same
+            // A headline must speak about the same data, or a datum would lose its only finding.
+            let data = || finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name && form(&d.form, &o.form)));
+            wanted.iter().any(is)
                 && contract
-                && data
                 && other.undeclared.is_empty()
                 && other.severity >= finding.severity
-                && yields_to(other).is_none_or(|w| !w.contains(&finding.rule))
+                && !theirs.contains(&finding.rule)
+                && data()
         })
     };
-    let headlines: Vec<Option<usize>> = findings.iter().map(headline).collect();
+    let headlines: Vec<Option<usize>> = findings.iter().enumerate().map(headline).collect();
     let mut kept: Vec<Option<Finding>> = findings.iter().cloned().map(Some).collect();
     for (n, finding) in findings.iter().enumerate() {
         // A chain of yields ends at the first finding that stays.
@@ -144,12 +157,10 @@ fn fold_yielding(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Findi
     kept.into_iter().flatten().collect()
 }
 
-/// Does the first flow fill the node that the second, implied one copies from?
-fn fills(first: &SubjectNames, second: &SubjectNames) -> bool {
-    match (first, second) {
-        (SubjectNames::Flow { to, implied: false, .. }, SubjectNames::Flow { from, implied: true, .. }) => to == from,
-        _ => false,
-    }
+/// The rules a finding's own clause yields to.
+fn yields_to<'j>(judge: &Judge<'j, '_, '_>, finding: &Finding) -> &'j [String] {
+    let policy = judge.policies.table.iter().map(|(_, p)| p).find(|p| p.id == finding.rule && p.span == finding.policy.place.span);
+    policy.map_or(&[], |p| p.yields_to.as_slice())
 }
 
 /// The missing facts a finding is about.
@@ -159,26 +170,24 @@ fn facts(finding: &Finding) -> BTreeSet<&str> {
 
 /// A copy or provider-side log gets what its node got: where the node's own finding says so already, the copy's is a repeat.
 fn fold_repeats(findings: Vec<Finding>) -> Vec<Finding> {
+    // What the same rule says of a node, or of a flow into it.
+    let mut there: BTreeMap<(&str, &Option<String>, &str), Vec<usize>> = BTreeMap::new();
+    for (n, finding) in findings.iter().enumerate() {
+        if let SubjectNames::Flow { to: node, implied: false, .. } | SubjectNames::Node(node) = &finding.subject {
+            there.entry((finding.rule.as_str(), &finding.workflow, node.as_str())).or_default().push(n);
+        }
+    }
     let cause = |finding: &Finding| -> Option<usize> {
         let copied = match &finding.subject {
-            SubjectNames::Flow { from, implied: true, .. } => from.clone(),
-            SubjectNames::Node(node) => node.rsplit_once('.')?.0.to_owned(),
+            SubjectNames::Flow { from, implied: true, .. } => from.as_str(),
+            SubjectNames::Node(node) => node.rsplit_once('.')?.0,
             _ => return None,
         };
-        findings.iter().position(|other| {
-            let there = match &other.subject {
-                SubjectNames::Flow { to, implied: false, .. } => *to == copied,
-                SubjectNames::Node(node) => *node == copied,
-                _ => false,
-            };
-            let data = finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name));
-            there
-                && data
-                && other.rule == finding.rule
-                && other.workflow == finding.workflow
-                && other.contract == finding.contract
-                && other.severity >= finding.severity
-                && facts(other) == facts(finding)
+        there.get(&(finding.rule.as_str(), &finding.workflow, copied)).into_iter().flatten().copied().find(|at| {
+            findings.get(*at).is_some_and(|other| {
+                let data = || finding.data.iter().all(|d| other.data.iter().any(|o| o.name == d.name));
+                other.contract == finding.contract && other.severity >= finding.severity && facts(other) == facts(finding) && data()
+            })
         })
     };
     let causes: Vec<Option<usize>> = findings.iter().map(cause).collect();

@@ -1,9 +1,12 @@
 //! Waivers: accepted violations. One that is expired, incomplete or not allowed is a finding of its own and covers nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::declare::Declared;
 use crate::graph::FlowGraph;
 use crate::judge::{Judge, Subject, Verdict, VerdictKind};
 use crate::load::Value;
+use crate::problem::Span;
 use crate::propagate::Propagation;
 
 use super::WaiverNames;
@@ -18,18 +21,47 @@ type Split<'d> = (Vec<Verdict<'d>>, Vec<(WaiverNames, Vec<Verdict<'d>>)>, Vec<us
 #[must_use]
 pub fn waived<'d>(judge: &Judge<'_, '_, 'd>, propagation: &Propagation<'_, 'd>, verdicts: &[Verdict<'d>], honour: bool) -> Vec<bool> {
     let valid = if honour { valid(judge, verdicts) } else { Vec::new() };
-    let covered = |verdict: &Verdict<'d>| valid.iter().any(|(_, w)| covers(judge, judge.base.graph, propagation, *w, verdict));
+    let rules = by_rule(&valid);
+    let covered = |verdict: &Verdict<'d>| first(judge, propagation, &valid, &rules, verdict).is_some();
     verdicts.iter().map(covered).collect()
+}
+
+/// The places of valid waivers in their list, by the rule they name.
+type ByRule<'d> = BTreeMap<&'d str, Vec<usize>>;
+
+fn by_rule<'d>(valid: &[(usize, Declared<'d>)]) -> ByRule<'d> {
+    let mut rules = ByRule::new();
+    for (n, (_, waiver)) in valid.iter().enumerate() {
+        rules.entry(waiver.text("rule").unwrap_or_default()).or_default().push(n);
+    }
+    rules
+}
+
+/// The first waiver that covers a verdict.
+fn first<'d>(
+    judge: &Judge<'_, '_, 'd>,
+    propagation: &Propagation<'_, 'd>,
+    valid: &[(usize, Declared<'d>)],
+    rules: &ByRule<'d>,
+    verdict: &Verdict<'d>,
+) -> Option<usize> {
+    let policy = &judge.policies.table[verdict.policy];
+    let of = |rule: &str| {
+        let named = rules.get(rule).into_iter().flatten().copied();
+        named.into_iter().find(|n| valid.get(*n).is_some_and(|(_, w)| covers(judge, judge.base.graph, propagation, *w, verdict)))
+    };
+    of(&policy.rule).into_iter().chain(of(&policy.id)).min()
 }
 
 /// Waivers that no verdict is about, with their places in the file.
 fn valid<'d>(judge: &Judge<'_, '_, 'd>, verdicts: &[Verdict<'d>]) -> Vec<(usize, Declared<'d>)> {
     let Some(document) = judge.base.graph.declarations.waivers else { return Vec::new() };
-    let refused = |value: &Value<'d>| {
-        verdicts
-            .iter()
-            .any(|v| matches!(&v.subject, Subject::Declared { noun: "waiver", declared, .. } if declared.value.span() == value.span()))
-    };
+    let named = verdicts.iter().filter_map(|v| match &v.subject {
+        Subject::Declared { noun: "waiver", declared, .. } => Some(declared.value.span()),
+        _ => None,
+    });
+    let named: BTreeSet<Span> = named.collect();
+    let refused = |value: &Value<'d>| named.contains(&value.span());
     let items = document.root().get("waivers").into_iter().flat_map(Value::items).enumerate();
     items.filter(|(_, value)| !refused(value)).map(|(n, value)| (n, Declared { document, value })).collect()
 }
@@ -40,15 +72,15 @@ pub(super) fn split<'d>(
     verdicts: Vec<Verdict<'d>>,
     honour: bool,
 ) -> Split<'d> {
-    let graph = judge.base.graph;
     if !honour {
         return (verdicts, Vec::new(), Vec::new());
     }
     let valid = valid(judge, &verdicts);
+    let rules = by_rule(&valid);
     let mut covered: Vec<(WaiverNames, Vec<Verdict<'d>>)> = valid.iter().map(|(_, w)| (names(*w), Vec::new())).collect();
     let mut open = Vec::new();
     for verdict in verdicts {
-        match valid.iter().position(|(_, w)| covers(judge, graph, propagation, *w, &verdict)).and_then(|n| covered.get_mut(n)) {
+        match first(judge, propagation, &valid, &rules, &verdict).and_then(|n| covered.get_mut(n)) {
             Some((_, list)) => list.push(verdict),
             None => open.push(verdict),
         }

@@ -1,6 +1,6 @@
 //! Builds the graph: nodes, their copies, flows, names resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::graph::DiGraph;
 
@@ -10,7 +10,7 @@ use super::{
 use crate::declare::{Declarations, Declared, NodeKind};
 use crate::load::{Document, Value};
 use crate::packs::{LabelId, LabelKind, Library};
-use crate::problem::{Problem, Span, did_you_mean};
+use crate::problem::{Problem, Span, did_you_mean, listed};
 use crate::table::Table;
 use crate::vocabulary::Vocabulary;
 
@@ -20,6 +20,7 @@ pub fn build<'d>(declarations: Declarations<'d>, library: &'d Library, vocabular
     let mut builder = Builder {
         library,
         problems: Vec::new(),
+        ends: None,
         graph: FlowGraph {
             nodes: Table::default(),
             edges: Table::default(),
@@ -53,6 +54,8 @@ struct Builder<'d> {
     library: &'d Library,
     problems: Vec<Problem>,
     graph: FlowGraph<'d>,
+    /// Which workflows have a flow into each name, and which out of it; read when it is first asked for.
+    ends: Option<[BTreeMap<&'d str, BTreeSet<WorkflowId>>; 2]>,
 }
 
 impl<'d> Builder<'d> {
@@ -323,16 +326,23 @@ impl<'d> Builder<'d> {
     }
 
     /// The workflows with a flow into a node; where there is none, those with a flow out of it.
-    fn users(&self, node: NodeId) -> Vec<WorkflowId> {
-        let name = &self.graph.nodes[node].id;
-        let with = |key: &str| -> Vec<WorkflowId> {
-            let names = |flow: Value<'_>| flow.get(key).and_then(Value::as_str) == Some(name);
-            let workflows = self.graph.workflows.iter();
-            let using = workflows.filter(|(_, w)| w.document.root().get("flows").into_iter().flat_map(Value::items).any(names));
-            using.map(|(id, _)| id).collect()
-        };
-        let into = with("to");
-        if into.is_empty() { with("from") } else { into }
+    fn users(&mut self, node: NodeId) -> Vec<WorkflowId> {
+        let graph = &self.graph;
+        let ends = self.ends.get_or_insert_with(|| {
+            let mut ends: [BTreeMap<&'d str, BTreeSet<WorkflowId>>; 2] = Default::default();
+            for (id, workflow) in graph.workflows.iter() {
+                for flow in workflow.document.root().get("flows").into_iter().flat_map(Value::items) {
+                    for (named, key) in ends.iter_mut().zip(["to", "from"]) {
+                        if let Some(name) = flow.get(key).and_then(Value::as_str) {
+                            named.entry(name).or_default().insert(id);
+                        }
+                    }
+                }
+            }
+            ends
+        });
+        let name = graph.nodes[node].id.as_str();
+        ends.iter().find_map(|named| named.get(name)).into_iter().flatten().copied().collect()
     }
 
     fn read_flows(&mut self) {
@@ -405,7 +415,7 @@ impl<'d> Builder<'d> {
         let help = match did_you_mean(name, names.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => "declare it".to_owned(),
-            None => format!("declare it, or name one of: {}", names.join(", ")),
+            None => format!("declare it, or name one of: {}", listed(&names)),
         };
         self.problems.push(
             Problem::new("graph/unknown-node", format!("there is no node `{name}`"))

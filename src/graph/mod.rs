@@ -5,6 +5,7 @@ mod build;
 mod facts;
 mod papers;
 mod references;
+mod size;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use crate::table::Table;
 pub use self::build::build;
 pub use self::facts::{Fact, FactSource};
 pub(crate) use self::references::{output_names, outputs_of};
+pub use self::size::too_large;
 
 ids! {
     /// A node.

@@ -7,7 +7,7 @@ use super::{Edge, EdgeId, FlowGraph, NodeId, Selected, UNKNOWN_RELATION, Workflo
 use crate::declare::NodeKind;
 use crate::load::{Document, Value};
 use crate::packs::{LabelKind, Library};
-use crate::problem::{Problem, Span, did_you_mean};
+use crate::problem::{Problem, Span, did_you_mean, listed};
 use crate::table::Table;
 use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
 
@@ -207,7 +207,7 @@ impl<'d> Checker<'_, 'd> {
         self.problems.push(
             Problem::new("graph/unknown-service", format!("there is no provider profile `{name}`"))
                 .at(at.document.file(), span, "no such profile")
-                .help(format!("{near}profiles: {}; a pack can bring its own under `providers/`", services.join(", "))),
+                .help(format!("{near}profiles: {}; a pack can bring its own under `providers/`", listed(&services))),
         );
     }
 
@@ -219,7 +219,7 @@ impl<'d> Checker<'_, 'd> {
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("declare the {noun} in flowgate.yaml"),
-            None => format!("declare it, or name one of: {}", known.join(", ")),
+            None => format!("declare it, or name one of: {}", listed(&known)),
         };
         self.problems.push(
             Problem::new(code, format!("there is no {noun} `{name}`"))
@@ -313,7 +313,7 @@ impl<'d> Checker<'_, 'd> {
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("no flow brings anything to `{from}` yet"),
-            None => format!("`{from}` can send: {}", known.join(", ")),
+            None => format!("`{from}` can send: {}", listed(&known)),
         };
         self.problems.push(
             Problem::new("graph/unknown-field", format!("no field `{name}` leaves `{from}`"))

@@ -2,6 +2,7 @@
 //! answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, eval_expression};
 use rayon::prelude::*;
@@ -155,13 +156,20 @@ impl<'p> Asker<'p> {
     }
 
     /// Asks every question; answers in the order of the questions, and beside each the policies it was put to.
-    pub(super) fn ask(mut self) -> (Vec<Answer>, Vec<Vec<PolicyId>>, Vec<Problem>) {
+    pub(super) fn ask(mut self) -> (Vec<Answer>, Vec<Arc<[PolicyId]>>, Vec<Problem>) {
         let questions: Vec<Question> = self.questions.table().rows().to_vec();
-        let mut slices: BTreeMap<Vec<PolicyId>, usize> = BTreeMap::new();
-        let chosen: Vec<Vec<PolicyId>> = questions.iter().map(|q| self.slice(q)).collect();
-        for slice in &chosen {
+        // Millions of questions are put to few sets of policies, so each set is held once.
+        let mut slices: BTreeMap<Arc<[PolicyId]>, usize> = BTreeMap::new();
+        let mut chosen: Vec<Arc<[PolicyId]>> = Vec::with_capacity(questions.len());
+        for question in &questions {
+            let slice = self.slice(question);
+            let shared = match slices.get_key_value(slice.as_slice()) {
+                Some((known, _)) => Arc::clone(known),
+                None => Arc::from(slice),
+            };
             let next = slices.len();
-            slices.entry(slice.clone()).or_insert(next);
+            slices.entry(Arc::clone(&shared)).or_insert(next);
+            chosen.push(shared);
         }
         let mut sets: Vec<(usize, PolicySet)> = Vec::new();
         let mut problems = Vec::new();
@@ -183,7 +191,7 @@ impl<'p> Asker<'p> {
         };
         let contexts: Vec<Result<Context, Problem>> = self.contexts.table().rows().iter().map(cedar_context).collect();
         let authorizer = Authorizer::new();
-        let one = |(question, slice): (&Question, &Vec<PolicyId>)| {
+        let one = |(question, slice): (&Question, &Arc<[PolicyId]>)| {
             if slice.iter().all(|id| self.policies.table[*id].unconditional) && !slice.is_empty() {
                 return Ok(Answer::default());
             }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use cedar_policy::{Schema, Validator};
 use rustc_hash::FxHashMap;
 
+use super::guard;
 use super::policies::{Loader, Policy, Role};
-use crate::packs::{LabelKind, Taxonomy};
+use crate::packs::{LabelKind, Library, Taxonomy};
 use crate::problem::{Problem, SourceFile};
 use crate::vocabulary::{NAMESPACE, Vocabulary};
 
@@ -30,6 +31,9 @@ pub(super) fn validator(vocabulary: &Vocabulary, taxonomy: &Taxonomy) -> Result<
     }
     let validator = Arc::new(Validator::new(schema(vocabulary, taxonomy, None)?));
     if let Ok(mut built) = BUILT.lock() {
+        if built.len() >= MOST_SCHEMAS {
+            built.clear();
+        }
         built.insert(key, Arc::clone(&validator));
     }
     Ok(validator)
@@ -65,7 +69,7 @@ type LoadedFiles = FxHashMap<(usize, usize, Role), Loaded>;
 const MOST_SCHEMAS: usize = 64;
 
 /// Files whose policies are kept: more than any library has, so that a process that reads packs anew for ever does not grow for ever.
-const MOST_LOADED: usize = 10_000;
+const MOST_LOADED: usize = 2_000;
 
 /// Policies already parsed and validated, by the addresses of their file and taxonomy, which the entry keeps alive. Parsing is most of a small run, and one
 /// process often judges many projects by the same packs.
@@ -78,18 +82,24 @@ pub(super) fn load_file(
     file: &Arc<SourceFile>,
     role: Role,
     id: &str,
-    taxonomy: &Arc<Taxonomy>,
+    library: &Library,
     validator: &Validator,
 ) -> (Vec<Policy>, Vec<Problem>) {
+    // What was let through once may be too deep for another caller's limits.
+    if let Err(problem) = guard::check(file, &library.limits) {
+        return (Vec::new(), vec![problem]);
+    }
+    let taxonomy = &library.taxonomy;
     let key = (Arc::as_ptr(file) as usize, Arc::as_ptr(taxonomy) as usize, role);
     if let Some((_, _, policies)) = loaded().lock().ok().as_ref().and_then(|known| known.get(&key)) {
         return (policies.clone(), Vec::new());
     }
-    let mut loader = Loader { taxonomy, validator, problems: Vec::new(), found: Vec::new() };
-    loader.file(file, role, id);
-    if let (true, Ok(mut known)) = (loader.problems.is_empty(), loaded().lock())
-        && known.len() < MOST_LOADED
-    {
+    let mut loader = Loader::new(library, validator);
+    loader.read(file, role, id);
+    if let (true, Ok(mut known)) = (loader.problems.is_empty(), loaded().lock()) {
+        if known.len() >= MOST_LOADED {
+            known.clear();
+        }
         known.insert(key, (Arc::clone(file), Arc::clone(taxonomy), loader.found.clone()));
     }
     (loader.found, loader.problems)

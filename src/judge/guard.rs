@@ -2,21 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::load::{Limits, raise};
 use crate::problem::{Problem, SourceFile, Span};
 
-/// Deepest nesting of brackets, `if`s and prefix operators. Cedar's parser needs about 15 KiB of stack a level.
-pub const MAX_NESTING: usize = 64;
-/// Most operators in one policy: evaluation of a flat chain recurses too.
-pub const MAX_OPERATORS: usize = 500;
-/// Largest policy file, in bytes.
-pub const MAX_BYTES: usize = 1 << 20;
-
-/// Refuses a text that is nested or chained too deeply.
-pub(super) fn check(file: &Arc<SourceFile>) -> Result<(), Problem> {
-    if file.text.len() > MAX_BYTES {
-        return Err(Problem::new("judge/policy-too-large", format!("a policy file has at most {MAX_BYTES} bytes"))
+/// Refuses a text that is too large, or nested or chained too deeply: Cedar's parser needs about 15 KiB of stack for each bracket, and evaluating a flat
+/// chain recurses, too.
+pub(super) fn check(file: &Arc<SourceFile>, limits: &Limits) -> Result<(), Problem> {
+    let limits = limits.held();
+    let (most_bytes, most_depth, most_operators) = (limits.policy_bytes, limits.policy_depth, limits.policy_operators);
+    if file.text.len() > most_bytes {
+        let bytes = file.text.len();
+        return Err(Problem::new("judge/policy-too-large", format!("the policy file has {bytes} bytes, the limit is {most_bytes}"))
             .at(file, Span::new(0, 0), "this one is larger")
-            .help("one folder holds one rule"));
+            .help(format!("one folder holds one rule; or {}", raise("policy-bytes"))));
     }
     let mut state = State::default();
     let mut chars = file.text.char_indices().peekable();
@@ -35,15 +33,15 @@ pub(super) fn check(file: &Arc<SourceFile>) -> Result<(), Problem> {
             '/' if chars.peek().is_some_and(|(_, c)| *c == '/') => while chars.next_if(|(_, c)| *c != '\n').is_some() {},
             _ => state.see(c, chars.peek().map(|(_, c)| *c)),
         }
-        if state.depth + state.prefix > MAX_NESTING {
-            return Err(Problem::new("judge/policy-too-deep", format!("this policy is nested more than {MAX_NESTING} deep"))
+        if state.depth + state.prefix > most_depth {
+            return Err(Problem::new("judge/policy-too-deep", format!("this policy is nested more than {most_depth} deep, the limit"))
                 .at(file, Span::new(at, at + c.len_utf8()), "too deep from here on")
-                .help("split it into several policies"));
+                .help(format!("split it into several policies; or {}", raise("policy-depth"))));
         }
-        if state.operators > MAX_OPERATORS {
-            return Err(Problem::new("judge/policy-too-long", format!("this policy has more than {MAX_OPERATORS} operators"))
+        if state.operators > most_operators {
+            return Err(Problem::new("judge/policy-too-long", format!("this policy has more than {most_operators} operators, the limit"))
                 .at(file, Span::new(at, at + c.len_utf8()), "too many from here on")
-                .help("split it into several policies"));
+                .help(format!("split it into several policies; or {}", raise("policy-operators"))));
         }
     }
     Ok(())
@@ -97,7 +95,7 @@ mod tests {
     use super::*;
 
     fn verdict(text: String) -> Result<(), &'static str> {
-        check(&Arc::new(SourceFile { name: "rule.cedar".to_owned(), text })).map_err(|p| p.code)
+        check(&Arc::new(SourceFile { name: "rule.cedar".to_owned(), text }), &Limits::default()).map_err(|p| p.code)
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
                 Earner::Node(node, output, covered, lowered) => nodes.entry((node, output, covered, lowered)).or_default().insert(label),
             }
         }
-        (Labelling { fields, fresh, nodes, cap }, problems)
+        (Labelling { fields, fresh, nodes, cap, crossings: self.limits.crossings }, problems)
     }
 
     /// Does some label depend on what leaves a step?

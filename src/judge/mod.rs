@@ -8,6 +8,7 @@ mod guard;
 mod labels;
 mod policies;
 mod questions;
+mod refusals;
 mod scope;
 mod severity;
 mod stage;
@@ -24,6 +25,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::declare::Declared;
 use crate::facts::FactBase;
 use crate::graph::{EdgeId, NodeId, WorkflowId};
+use crate::load::Limits;
 use crate::problem::{Place, Problem};
 use crate::propagate::{ItemId, Variant};
 
@@ -43,6 +45,8 @@ pub struct Judge<'j, 'g, 'd> {
     pub slicing: bool,
     /// Count what each policy is asked about.
     pub coverage: bool,
+    /// What judging may cost.
+    pub limits: &'j Limits,
 }
 
 /// How many things (flows, nodes, workflows, papers) of each workflow, or of none, each policy was asked about: those its scope can match.

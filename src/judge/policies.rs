@@ -16,6 +16,7 @@ use super::severity::Severity;
 use super::stage::Stage;
 use super::texts::{Template, template};
 use crate::ids;
+use crate::load::{Limits, raise};
 use crate::packs::{LabelSet, Library, Taxonomy};
 use crate::problem::{Problem, SourceFile, Span, did_you_mean};
 use crate::table::Table;
@@ -182,18 +183,23 @@ impl Policies {
         let texts: Vec<(&Arc<SourceFile>, Role, &str)> = rules.chain(labels).chain(permits).collect();
         // Parsing and validating is most of a small run, and files know nothing of each other.
         let loaded: Vec<(Vec<Policy>, Vec<Problem>)> =
-            texts.par_iter().map(|(file, role, id)| load_file(file, *role, id, &library.taxonomy, &validator)).collect();
+            texts.par_iter().map(|(file, role, id)| load_file(file, *role, id, library, &validator)).collect();
         let mut found = Vec::new();
         // A text that stands in for another is read once, and nobody asks for it again.
         for rule in replaced {
-            let mut loader = Loader { taxonomy: &library.taxonomy, validator: &validator, problems: Vec::new(), found: Vec::new() };
-            loader.file(&rule.cedar, Role::Rule, &rule.id);
+            let mut loader = Loader::new(library, &validator);
+            loader.read(&rule.cedar, Role::Rule, &rule.id);
             problems.extend(loader.problems);
             found.extend(loader.found);
         }
         for (policies, more) in loaded {
             problems.extend(more);
             found.extend(policies);
+        }
+        let most = library.limits.policies;
+        if let Some(policy) = found.get(most) {
+            problems.extend(too_many(&policy.file, policy.span, found.len(), most));
+            found.truncate(most);
         }
         if own_permits.is_some() {
             // The project's list decides who may receive; the other actions keep the base.
@@ -234,16 +240,25 @@ fn vocabulary_actions() -> Vec<String> {
 pub(super) struct Loader<'l> {
     pub(super) taxonomy: &'l Taxonomy,
     pub(super) validator: &'l Validator,
+    pub(super) limits: &'l Limits,
     pub(super) problems: Vec<Problem>,
     pub(super) found: Vec<Policy>,
 }
 
-impl Loader<'_> {
-    pub(super) fn file(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
-        if let Err(problem) = guard::check(file) {
-            self.problems.push(problem);
-            return;
+impl<'l> Loader<'l> {
+    pub(super) fn new(library: &'l Library, validator: &'l Validator) -> Self {
+        Self { taxonomy: &library.taxonomy, validator, limits: &library.limits, problems: Vec::new(), found: Vec::new() }
+    }
+
+    /// Reads a file that the guard lets through.
+    pub(super) fn read(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
+        match guard::check(file, self.limits) {
+            Ok(()) => self.file(file, role, id),
+            Err(problem) => self.problems.push(problem),
         }
+    }
+
+    fn file(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
         let set = match PolicySet::from_str(&file.text) {
             Ok(set) => set,
             Err(error) => {
@@ -251,6 +266,10 @@ impl Loader<'_> {
                 return;
             }
         };
+        if let Some(problem) = too_many(file, Span::default(), set.policies().count(), self.limits.policies) {
+            self.problems.push(problem);
+            return;
+        }
         if let Some(template) = set.templates().next() {
             let span = find(file, &template.to_cedar(), 0);
             self.problems.push(
@@ -448,6 +467,14 @@ impl Loader<'_> {
         made.help = template(file, span, policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
         Ok(())
     }
+}
+
+/// More policies than the limit lets through.
+fn too_many(file: &Arc<SourceFile>, span: Span, count: usize, most: usize) -> Option<Problem> {
+    let problem = Problem::new("judge/policies", format!("{count} policies in the packs in use, the limit is {most}"));
+    (count > most).then(|| {
+        problem.at(file, span, "too many from here on").help(format!("leave packs out that no role needs; or {}", raise("policies")))
+    })
 }
 
 /// The place of a policy's own text in its file, at or after `from`.

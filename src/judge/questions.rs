@@ -1,11 +1,13 @@
 //! The questions a propagated graph raises: every datum on every flow and at every node, everything relied on, every workflow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::ask::{Answer, Asker, ContextId, Of, Question, QuestionId, RowId};
 use super::policies::{PolicyId, RECEIVE, Role};
+use super::refusals;
 use super::severity::Severity;
 use super::stage::Stage;
 use super::{Judge, Missing, Subject};
@@ -66,7 +68,7 @@ pub(super) struct Asks<'d> {
     /// By question.
     pub(super) answers: Vec<Answer>,
     /// The policies each question was put to.
-    pub(super) put_to: Vec<Vec<PolicyId>>,
+    pub(super) put_to: Vec<Arc<[PolicyId]>>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -206,6 +208,10 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         concerned: [bool; 2],
         mut rows: impl FnMut(&mut Self, &LabelSet) -> (RowId, RowId, Option<Extra>),
     ) {
+        // Listing the worlds of a range takes long by itself.
+        if self.asked.len() >= self.judge.limits.questions {
+            return self.refuse(&place.subject);
+        }
         let origin = propagation.origins[propagation.items[place.item].origin].node;
         let contracts = self.judge.base.contracts(origin).into_iter().map(Some);
         let rounds: Vec<Option<&'d str>> =
@@ -262,7 +268,7 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
             let cases = cases.iter().filter(|_| reads_cases).map(|case| taxonomy.entry(case).below.clone());
             let varying: Vec<LabelSet> = named.chain(cases).filter(|below| may.intersects(below) && !must.intersects(below)).collect();
             if varying.len() > MAX_VARYING {
-                self.problems.push(too_many_worlds(&propagation.datum_name(place.item)));
+                self.problems.push(refusals::worlds(&propagation.datum_name(place.item), MAX_VARYING));
                 continue;
             }
             for choice in 0..1_u32 << varying.len() {
@@ -287,6 +293,10 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         contract: Option<&'d str>,
         datum: Option<(ItemId, Variant)>,
     ) {
+        if self.asked.len() >= self.judge.limits.questions {
+            self.refuse(&subject);
+            return;
+        }
         let stage_of = |workflow: Option<WorkflowId>| self.stages.get(&workflow).copied().unwrap_or_default();
         let stage = match subject {
             // A shared node is as far as the furthest workflow that uses it.
@@ -297,6 +307,20 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         };
         let question = self.asker.question(Question { action, principal, resource, context, of, stage });
         self.asked.push(Asked { question, subject, workflow, contract, datum, gap: None, also_at: None });
+    }
+
+    /// Says, once, that there are more questions than the limit lets through: what is found stays, and the run cannot pass.
+    fn refuse(&mut self, subject: &Subject<'d>) {
+        if self.problems.iter().any(|p| p.code == refusals::QUESTIONS) {
+            return;
+        }
+        let graph = self.judge.base.graph;
+        let problem = refusals::questions(self.judge.limits.questions);
+        self.problems.push(match subject {
+            Subject::Flow(id) => problem.at(graph.edges[*id].document.file(), graph.edges[*id].span, "not all is asked from here on"),
+            Subject::Node(id) => problem.at(graph.nodes[*id].document.file(), graph.nodes[*id].span, "not all is asked from here on"),
+            _ => problem,
+        });
     }
 
     /// May each workflow ship?
@@ -468,10 +492,4 @@ impl DataRows {
         self.rows.insert((item, set.clone()), row);
         row
     }
-}
-
-/// A range that no list of worlds can stand for: not judged, and never a pass.
-fn too_many_worlds(datum: &str) -> Problem {
-    Problem::new("judge/too-many-worlds", format!("`{datum}` has more than {MAX_VARYING} open labels that one rule looks at"))
-        .help("raise `--variant-cap`, so that its variants are kept apart")
 }

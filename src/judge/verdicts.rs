@@ -1,6 +1,7 @@
 //! The verdicts Cedar's answers are: violations, missing facts with what lacks them, and what nothing permits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::ask::Fired;
 use super::questions::{Asked, Asking, Asks, Gap};
@@ -263,11 +264,11 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
 }
 
 /// How many things of each workflow each policy was asked about.
-fn covered(asked: &[Asked<'_>], put_to: &[Vec<PolicyId>]) -> Coverage {
+fn covered(asked: &[Asked<'_>], put_to: &[Arc<[PolicyId]>]) -> Coverage {
     type Things<'a> = BTreeSet<(u8, u32, &'static str, &'a str)>;
     let mut things: BTreeMap<(PolicyId, Option<WorkflowId>), Things<'_>> = BTreeMap::new();
     for asked in asked {
-        for policy in put_to.get(asked.question.0 as usize).into_iter().flatten() {
+        for policy in put_to.get(asked.question.0 as usize).into_iter().flat_map(|slice| slice.iter()) {
             things.entry((*policy, asked.workflow)).or_default().insert(asked.subject.key());
         }
     }

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Limits;
+use super::{Limits, raise};
 use crate::problem::{Problem, SourceFile, Span};
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// The way out of a file that is too large.
+pub(super) const SPLIT: &str = "split it into several files; nodes in `flowgate.yaml` can be named from every workflow";
 
 /// Turns the bytes of one file into its text.
 pub(super) fn decode(name: &str, mut bytes: Vec<u8>, limits: &Limits) -> Result<Arc<SourceFile>, Problem> {
@@ -31,13 +34,13 @@ pub(super) fn decode(name: &str, mut bytes: Vec<u8>, limits: &Limits) -> Result<
 
 /// Refuses a file by its length alone, so that it need not be read.
 pub(super) fn check_size(name: &str, bytes: u64, limits: &Limits) -> Result<(), Problem> {
-    let limit = (limits.bytes as u64).min(u64::from(u32::MAX) - 1);
+    let limit = limits.held().file_bytes as u64;
     if bytes <= limit {
         return Ok(());
     }
     Err(Problem::new("load/size", format!("the file has {bytes} bytes, the limit is {limit}"))
         .at(&blank(name), Span::default(), "")
-        .help("split it into several files; nodes in `flowgate.yaml` can be named from every workflow"))
+        .help(format!("{SPLIT}; or {}", raise("file-bytes"))))
 }
 
 /// The problem of a file that says nothing.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
+use super::limits::Budget;
 use super::{Document, Format, Limits, decode};
 use crate::problem::{Problem, Span, why};
 
@@ -62,6 +63,20 @@ pub fn read(path: &Path, root: &Path, limits: &Limits) -> Result<Document, Probl
     refuse_outside(path, root, &name)?;
     let bytes = bytes_of(path, &name, limits)?;
     Document::parse(&name, bytes, format, limits)
+}
+
+/// How many of these files, from the first on, the limits on a project's files let through, and the problem of the one that they do not.
+#[must_use]
+pub fn admitted(paths: &[&Path], root: &Path, limits: &Limits) -> (usize, Option<Problem>) {
+    let mut budget = Budget::new(limits);
+    for (n, path) in paths.iter().enumerate() {
+        // What cannot be looked at is a problem of reading it.
+        let bytes = fs::metadata(path).map_or(0, |about| about.len());
+        if let Err(problem) = budget.take(&report_name(path, root), bytes) {
+            return (n, Some(problem));
+        }
+    }
+    (paths.len(), None)
 }
 
 /// Reads many files in parallel; the results are in the order of `paths`.
@@ -165,7 +180,7 @@ fn bytes_of(path: &Path, name: &str, limits: &Limits) -> Result<Vec<u8>, Problem
     decode::check_size(name, about.len(), limits)?;
     let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
     // One byte more than allowed tells that the file grew since it was measured.
-    File::open(path).and_then(|file| file.take(limits.bytes as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    File::open(path).and_then(|file| file.take(limits.file_bytes as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
     Ok(bytes)
 }
 

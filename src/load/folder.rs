@@ -176,7 +176,7 @@ impl Folder {
                 }
             }
             if files.len() > limit {
-                return Err(io::Error::other(format!("more than {limit} files")));
+                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} files, the limit")));
             }
         }
         files.sort();
@@ -200,7 +200,7 @@ fn mixed(here: &Folder, there: &Folder, from_there: &BTreeSet<String>, name: &st
 }
 
 pub(super) fn too_long(limit: usize) -> io::Error {
-    io::Error::other(format!("longer than {limit} bytes"))
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {limit} bytes, the limit"))
 }
 
 /// A path below `prefix` without `.` and `..`.

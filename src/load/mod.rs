@@ -11,6 +11,7 @@ mod decode;
 mod files;
 mod folder;
 mod json;
+mod limits;
 mod scalar;
 mod snapshot;
 mod tree;
@@ -28,8 +29,9 @@ use sha2::{Digest as _, Sha256};
 use crate::problem::{Problem, SourceFile};
 
 pub use commit::{COMMIT_UNREADABLE, Commit};
-pub use files::{ProjectFiles, find_project, read, read_all};
+pub use files::{ProjectFiles, admitted, find_project, read, read_all};
 pub use folder::{Entry, EntryKind, Folder};
+pub use limits::{Limit, Limits, Setting, raise};
 pub use snapshot::{Snapshot, read_snapshot};
 
 use files::{ENDINGS, is_flow, is_skipped};
@@ -54,23 +56,6 @@ impl Format {
             "json" => Some(Self::Json),
             _ => None,
         }
-    }
-}
-
-/// What one file may cost; each limit that is hit becomes a problem that names the limit and the file's own number.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Bytes of one file; never more than 4 GiB, whatever is set, because spans are 32 bits wide.
-    pub bytes: usize,
-    /// Maps and lists inside each other; never more than 512, whatever is set, because conversion to JSON recurses.
-    pub depth: usize,
-    /// Keys and values of one file.
-    pub nodes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: 64 << 20, depth: 64, nodes: 5_000_000 }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::folder::{EntryKind, Folder};
-use super::{Commit, Document, ENDINGS, Format, Limits, decode, is_flow, is_skipped};
+use super::limits::Budget;
+use super::{Commit, Document, ENDINGS, Format, Limits, decode, is_flow, is_skipped, raise};
 use crate::problem::{Problem, Span, why};
 
 /// The documents of a project in a commit, and what could not be read.
@@ -32,6 +33,7 @@ pub fn read_snapshot(commit: &std::sync::Arc<Commit>, path: &str, limits: &Limit
             return found;
         }
     };
+    let mut budget = Budget::new(limits);
     let names = |stem: &str| -> Vec<String> {
         let named = ENDINGS.iter().map(|ending| format!("{stem}.{ending}"));
         named.filter(|name| top.iter().any(|e| e.name == *name)).collect()
@@ -42,14 +44,22 @@ pub fn read_snapshot(commit: &std::sync::Arc<Commit>, path: &str, limits: &Limit
             let message = format!("`{first}` and `{second}` stand side by side in the base");
             found.problems.push(Problem::new("load/two-files", message).help("keep one of the two"));
         }
-        let document = names.first().and_then(|name| keep(read(&folder, name, limits), &mut found.problems));
+        let document = names.first().and_then(|name| keep(read(&folder, name, limits, &mut budget), &mut found.problems));
         if is_project { found.project = document } else { found.waivers = document }
     }
     match flow_names(&folder, commit, path) {
         Ok(names) => {
             for name in names {
-                let document = keep(read(&folder, &name, limits), &mut found.problems);
-                found.flows.extend(document);
+                match read(&folder, &name, limits, &mut budget) {
+                    Ok(document) => found.flows.push(document),
+                    Err(problem) => {
+                        let over = matches!(problem.code, "load/files" | "load/project-bytes");
+                        found.problems.push(problem);
+                        if over {
+                            break;
+                        }
+                    }
+                }
             }
         }
         Err(error) => found.problems.push(unreadable(".", &error)),
@@ -61,9 +71,13 @@ fn keep(result: Result<Document, Problem>, problems: &mut Vec<Problem>) -> Optio
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
-fn read(folder: &Folder, name: &str, limits: &Limits) -> Result<Document, Problem> {
+fn read(folder: &Folder, name: &str, limits: &Limits, budget: &mut Budget<'_>) -> Result<Document, Problem> {
     let format = Format::of_path(name).ok_or_else(|| unreadable(name, &io::Error::other("it is neither yaml nor json")))?;
-    let bytes = folder.read(name, limits.bytes).map_err(|error| unreadable(name, &error))?;
+    let bytes = folder.read(name, limits.held().file_bytes).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => unreadable(name, &error).help(raise("file-bytes")),
+        _ => unreadable(name, &error),
+    })?;
+    budget.take(name, bytes.len() as u64)?;
     Document::parse(name, bytes, format, limits)
 }
 

@@ -4,11 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Limits, decode};
+use super::decode::SPLIT;
+use super::{Limits, decode, raise};
 use crate::problem::{Problem, SourceFile, Span};
-
-/// Deeper trees are refused whatever [`Limits`] says: conversion to JSON recurses.
-pub(super) const MAX_DEPTH: usize = 512;
 
 /// What a node is, and for strings where their text stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +98,7 @@ pub(super) struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     pub(super) fn new(file: &'t Arc<SourceFile>, limits: &Limits) -> Self {
-        let limits = Limits { depth: limits.depth.min(MAX_DEPTH), nodes: limits.nodes.min(u32::MAX as usize - 1), ..*limits };
-        Self { file, tree: Tree { nodes: Vec::new(), cooked: Vec::new() }, open: Vec::new(), limits }
+        Self { file, tree: Tree { nodes: Vec::new(), cooked: Vec::new() }, open: Vec::new(), limits: limits.held() }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -187,12 +184,12 @@ impl<'t> Builder<'t> {
         let limit = self.limits.depth;
         Problem::new("load/depth", format!("{} levels of maps and lists, the limit is {limit}", limit + 1))
             .at(self.file, span, "one level too deep")
-            .help("flatten the declaration: flowgate's own formats need fewer than ten levels")
+            .help(format!("flatten the declaration: flowgate's own formats need fewer than ten levels; or {}", raise("depth")))
     }
 
     fn push(&mut self, span: Span, shape: Shape, data: u32) -> Result<u32, Problem> {
         let count = self.tree.nodes.len();
-        if count >= self.limits.nodes {
+        if count >= self.limits.values {
             return Err(self.too_many(span));
         }
         let keyed = self.slot() == Slot::Value;
@@ -211,10 +208,10 @@ impl<'t> Builder<'t> {
     }
 
     fn too_many(&self, span: Span) -> Problem {
-        let limit = self.limits.nodes;
-        Problem::new("load/nodes", format!("more than {limit} keys and values in one file, the limit is {limit}"))
+        let limit = self.limits.values;
+        Problem::new("load/values", format!("more than {limit} keys and values in one file, the limit is {limit}"))
             .at(self.file, span, format!("number {}", limit + 1))
-            .help("split it into several files; nodes in `flowgate.yaml` can be named from every workflow")
+            .help(format!("{SPLIT}; or {}", raise("values")))
     }
 
     fn refuse_duplicates(&self, map: u32, after: u32) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span as Range, StrInput, StructureStyle, Tag, options};
 
-use super::tree::{Builder, MAX_DEPTH, Shape, Slot, Tree, printable};
+use super::tree::{Builder, Shape, Slot, Tree, printable};
 use super::{Limits, decode, json, scalar, yaml_error};
 use crate::problem::{Problem, SourceFile, Span};
 
@@ -30,7 +30,7 @@ pub(super) fn parse(file: &Arc<SourceFile>, limits: &Limits) -> Result<Tree, Pro
 
 /// The parser's own depth limits stand just above ours, as a guard while it looks ahead for the `:` of a key.
 fn settings(limits: &Limits) -> Options {
-    let depth = limits.depth.clamp(1, MAX_DEPTH) + 1;
+    let depth = limits.held().depth.max(1) + 1;
     options! {
         disallow_directives: true,
         emit_anchor_events: true,

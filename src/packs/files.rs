@@ -7,13 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::taxonomy::Taxonomy;
 use crate::embedded;
-use crate::load::{EntryKind, Folder};
+use crate::load::{EntryKind, Folder, Limits, raise};
 use crate::problem::{Problem, SourceFile, why};
-
-/// Files larger than this are no policy files.
-const MAX_BYTES: usize = 4 << 20;
-/// A folder with more files than this is no pack.
-const MAX_FILES: usize = 20_000;
 
 /// The files of all packs, by their path under the project's layout.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +16,8 @@ pub struct PackFiles {
     files: BTreeMap<String, Arc<SourceFile>>,
     private: BTreeSet<String>,
     embedded: bool,
+    /// What files may cost.
+    pub(super) limits: Limits,
     /// The taxonomy in these files, read when it is first asked for and shared by clones.
     taxonomy: Arc<OnceLock<(Arc<Taxonomy>, Vec<Problem>)>>,
 }
@@ -33,15 +30,15 @@ impl PackFiles {
         let read = || {
             let file =
                 |(path, text): (&str, &str)| (path.to_owned(), Arc::new(SourceFile { name: path.to_owned(), text: text.to_owned() }));
-            Self { files: embedded::policies().map(file).collect(), private: BTreeSet::new(), embedded: true, taxonomy: Arc::default() }
+            Self { files: embedded::policies().map(file).collect(), embedded: true, ..Self::default() }
         };
         FILES.get_or_init(read).clone()
     }
 
     /// A `policies/` folder instead of what the binary carries.
     #[must_use]
-    pub fn read_policies(folder: &Path, problems: &mut Vec<Problem>) -> Self {
-        let mut files = Self::default();
+    pub fn read_policies(folder: &Path, limits: &Limits, problems: &mut Vec<Problem>) -> Self {
+        let mut files = Self { limits: limits.held(), ..Self::default() };
         files.read("policies", &PackFolder::on_disk(folder), false, problems);
         if files.files.is_empty() {
             problems.push(
@@ -101,6 +98,11 @@ impl PackFiles {
         }
     }
 
+    /// What reading a file may cost: who lowers a limit means what a team brings, not what the binary carries.
+    pub(super) fn limits_of(&self, path: &str) -> Limits {
+        if self.embedded && !self.is_private(path) { Limits::default() } else { self.limits.clone() }
+    }
+
     /// A file, by its path under the layout.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<Arc<SourceFile>> {
@@ -141,8 +143,13 @@ impl PackFiles {
     }
 
     fn read(&mut self, prefix: &str, pack: &PackFolder, private: bool, problems: &mut Vec<Problem>) {
-        let names = match pack.files() {
+        let names = match pack.files(self.limits.pack_files) {
             Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let message = format!("`{}` has {}", pack.shown, why(&error));
+                return problems
+                    .push(Problem::new("packs/files", message).help(format!("name the pack's own folder; or {}", raise("pack-files"))));
+            }
             Err(error) => {
                 return problems
                     .push(unreadable(&pack.shown, &reason(&error)).help("name the pack's own folder; put files in the place of links"));
@@ -150,7 +157,7 @@ impl PackFiles {
         };
         for name in names.iter().filter(|name| wanted(Path::new(name))) {
             let relative = pack.relative(name);
-            match pack.folder.read(name, MAX_BYTES).map(String::from_utf8) {
+            match pack.folder.read(name, self.limits.policy_bytes).map(String::from_utf8) {
                 Ok(Ok(text)) => {
                     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
                     let key = format!("{prefix}/{relative}");
@@ -160,6 +167,13 @@ impl PackFiles {
                     self.files.insert(key, Arc::new(SourceFile { name: format!("{}/{relative}", pack.shown), text }));
                 }
                 Ok(Err(_)) => problems.push(unreadable(&format!("{}/{relative}", pack.shown), "it is not UTF-8")),
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                    let problem = unreadable(&format!("{}/{relative}", pack.shown), &why(&error));
+                    problems.push(
+                        problem
+                            .help(format!("one folder holds one rule, and one file one family of classes; or {}", raise("policy-bytes"))),
+                    );
+                }
                 Err(error) => problems.push(unreadable(&format!("{}/{relative}", pack.shown), &why(&error))),
             }
         }
@@ -213,12 +227,12 @@ impl PackFolder {
         own.map_or_else(|| self.folder.name(), str::to_owned)
     }
 
-    /// All files of the pack besides its fixtures.
+    /// All files of the pack besides its fixtures, at most this many.
     ///
     /// # Errors
     /// A folder that cannot be read, too many files.
-    pub fn files(&self) -> io::Result<Vec<String>> {
-        let found = self.folder.walk(&self.name, &|name| matches!(name, "fail" | "pass" | ".git"), MAX_FILES)?;
+    pub fn files(&self, most: usize) -> io::Result<Vec<String>> {
+        let found = self.folder.walk(&self.name, &|name| matches!(name, "fail" | "pass" | ".git"), most)?;
         // A link is no file to one reader and a rule to another: what a pack is must not depend on who reads it.
         if let Some((link, _)) = found.iter().find(|(_, kind)| *kind == EntryKind::Link) {
             return Err(io::Error::other(format!("`{link}` is a link, and a pack holds files alone")));

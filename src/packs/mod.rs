@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::load::Document;
+use crate::load::{Document, Format, Limits};
 use crate::problem::{Problem, SourceFile, did_you_mean};
 use crate::validate;
 
@@ -39,6 +39,8 @@ pub struct Selection {
     pub replaced: Option<(String, String)>,
     /// Judge by these rules alone (labels of all enabled packs stay).
     pub only: Option<BTreeSet<String>>,
+    /// What packs may cost.
+    pub limits: Limits,
 }
 
 /// The text of one rule folder.
@@ -86,6 +88,8 @@ pub struct Library {
     pub rules: Vec<RuleText>,
     /// The base permit.
     pub permit: Option<Arc<SourceFile>>,
+    /// What packs may cost.
+    pub limits: Limits,
 }
 
 impl Library {
@@ -95,9 +99,10 @@ impl Library {
         let mut problems = Vec::new();
         let mut files = match (&selection.files, &selection.policies) {
             (Some(files), _) => PackFiles::clone(files),
-            (None, Some(folder)) => PackFiles::read_policies(folder, &mut problems),
+            (None, Some(folder)) => PackFiles::read_policies(folder, &selection.limits, &mut problems),
             (None, None) => PackFiles::embedded(),
         };
+        files.limits = selection.limits.held();
         let mut private = BTreeSet::new();
         for folder in &selection.private {
             private.extend(files.add_private(folder, &mut problems));
@@ -111,7 +116,7 @@ impl Library {
         let rules = load_rules(&files, selection, &packs, &mut problems);
         let permit = files.get("policies/permit.cedar");
         let providers = Providers::new(files);
-        (Self { taxonomy, providers, packs, rules, permit }, problems)
+        (Self { taxonomy, providers, packs, rules, permit, limits: selection.limits.held() }, problems)
     }
 
     /// Names of the enabled packs, sorted.
@@ -126,7 +131,7 @@ fn load_taxonomy(files: &PackFiles, problems: &mut Vec<Problem>) -> Taxonomy {
     for (path, file) in files.iter() {
         let yaml = std::path::Path::new(path).extension().is_some_and(|e| e == "yaml");
         if yaml && (path.starts_with("policies/classes/") || path.split('/').nth(3) == Some("classes")) {
-            match parse(file) {
+            match parse(file, &files.limits_of(path)) {
                 Ok(document) => {
                     if !files.is_embedded() || files.is_private(path) {
                         problems.extend(validate::against(validate::SchemaName::Class, &document));
@@ -140,8 +145,8 @@ fn load_taxonomy(files: &PackFiles, problems: &mut Vec<Problem>) -> Taxonomy {
     Taxonomy::from_documents(&documents, problems)
 }
 
-fn parse(file: &Arc<SourceFile>) -> Result<Document, Problem> {
-    Document::parse(&file.name, file.text.clone().into_bytes(), crate::load::Format::Yaml, &crate::load::Limits::default())
+fn parse(file: &Arc<SourceFile>, limits: &Limits) -> Result<Document, Problem> {
+    Document::parse(&file.name, file.text.clone().into_bytes(), Format::Yaml, limits)
 }
 
 fn load_packs(files: &PackFiles, selection: &Selection, private: &BTreeSet<String>, problems: &mut Vec<Problem>) -> BTreeMap<String, Pack> {
@@ -179,8 +184,9 @@ fn load_packs(files: &PackFiles, selection: &Selection, private: &BTreeSet<Strin
 
 /// The roles a pack is for: `roles` in its `pack.yaml`.
 fn pack_roles(files: &PackFiles, name: &str, problems: &mut Vec<Problem>) -> Vec<String> {
-    let Some(file) = files.get(&format!("policies/packs/{name}/pack.yaml")) else { return Vec::new() };
-    match parse(&file) {
+    let path = format!("policies/packs/{name}/pack.yaml");
+    let Some(file) = files.get(&path) else { return Vec::new() };
+    match parse(&file, &files.limits_of(&path)) {
         Ok(document) => {
             problems.extend(validate::against(validate::SchemaName::Pack, &document));
             let roles = document.root().get("roles").into_iter().flat_map(crate::load::Value::items);

@@ -80,7 +80,7 @@ impl Providers {
         let parsed = cell.get_or_init(|| {
             let path = self.paths.get(service).map(String::as_str).unwrap_or_default();
             let file = self.files.get(path).ok_or_else(|| Box::new(Problem::new("packs/unreadable", format!("cannot read `{path}`"))))?;
-            let document = super::parse(&file).map_err(Box::new)?;
+            let document = super::parse(&file, &self.files.limits_of(path)).map_err(Box::new)?;
             if (!self.files.is_embedded() || self.files.is_private(path))
                 && let Some(problem) = validate::against(validate::SchemaName::Provider, &document).into_iter().next()
             {

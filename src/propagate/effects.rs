@@ -1,10 +1,9 @@
 //! A node as an ordered list of effects per output: what it forwards, emits, adds, removes. Step types and custom steps compile to the same
 //! lists.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use rustc_hash::FxHashMap;
 
+use super::combine::{COMBINATIONS, Part, Ranges, combine};
 use super::conditions::{Condition, condition_of};
 use super::{BODY, FormId, Item, ItemId, Labelling, Origin, OriginId, Sets, Variant};
 use crate::declare::{Declared, NodeKind};
@@ -81,6 +80,10 @@ pub(super) struct Machine {
     tails: FxHashMap<TailKey, Option<Variant>>,
     /// Labels a combination keeps only when every part has them.
     assurances: LabelSet,
+    /// Combinations of variants that one arrival may make.
+    combinations: usize,
+    /// Past that, the range that stands for all that an effect makes.
+    ranges: Ranges,
 }
 
 /// Tables a compilation fills.
@@ -102,6 +105,8 @@ impl Machine {
             unprompted: Table::default(),
             tails: FxHashMap::default(),
             assurances: graph.taxonomy.assurances(),
+            combinations: labelling.cap.saturating_mul(COMBINATIONS),
+            ranges: Ranges::default(),
         };
         for id in graph.nodes.ids() {
             let outputs = compile_node(graph, labelling, id, names);
@@ -133,7 +138,7 @@ impl Machine {
         arrivals: &Arrivals,
     ) -> Vec<Leaving> {
         let mut all = Vec::new();
-        let covered = self.covered(names, node, item);
+        let covered = covers(names, self.scope[node].as_deref(), item);
         for output in 0..self.outputs[node].len() {
             let ops = self.outputs[node].get(output).map(|o| o.ops.len()).unwrap_or(0);
             for at in 0..ops {
@@ -142,8 +147,10 @@ impl Machine {
                     Op::Forward(inputs) if inputs.takes(input) => vec![(item, (variant, covered))],
                     Op::Emit(form, inputs) if inputs.takes(input) => vec![(derive(names, item, *form), (variant, covered))],
                     Op::Combine(form, inputs) if inputs.iter().any(|i| i == input) => {
-                        let covers = |names: &Names, item| self.covered(names, node, item);
-                        combine(names, &self.assurances, covers, (*form, inputs), input, (item, variant), arrivals)
+                        let scope = &self.scope[node];
+                        let covers = |names: &Names, item| covers(names, scope.as_deref(), item);
+                        let how = (&self.assurances, self.combinations, &mut self.ranges);
+                        combine(names, how, covers, ((node, output, at), *form, inputs), input, (item, variant), arrivals)
                     }
                     _ => continue,
                 };
@@ -160,15 +167,6 @@ impl Machine {
     /// Does the node make one datum of several inputs?
     pub(super) fn combines(&self, node: NodeId) -> bool {
         self.outputs[node].iter().flat_map(|o| &o.ops).any(|op| matches!(op, Op::Combine(..)))
-    }
-
-    /// Does the node lower labels on this datum's surface?
-    fn covered(&self, names: &Names, node: NodeId, item: ItemId) -> bool {
-        let Some(surfaces) = &self.scope[node] else { return true };
-        let item = names.items[item];
-        let origin = &names.origins[item.origin];
-        let surface = if names.forms[item.form] == origin.name { origin.surface.as_str() } else { BODY };
-        surfaces.iter().any(|s| s == surface)
     }
 
     /// Applies the effects after the one that brought a datum in, then the node's labels.
@@ -300,7 +298,7 @@ fn apply(sets: &mut Sets, op: &Op, covered: bool, variant: Variant) -> Option<Va
 }
 
 /// The datum made from `item` under the name `form`, its origin kept.
-fn derive(names: &mut Names, item: ItemId, form: FormId) -> ItemId {
+pub(super) fn derive(names: &mut Names, item: ItemId, form: FormId) -> ItemId {
     let origin = names.items[item].origin;
     names.items.intern(Item { origin, form })
 }
@@ -312,52 +310,13 @@ fn made(names: &mut Names, node: NodeId, form: FormId) -> ItemId {
     names.items.intern(Item { origin, form })
 }
 
-/// A variant, and whether the node processes the surface it is from. What is made of several is processed when every part is.
-type Part = (Variant, bool);
-
-/// What several named inputs make together, now that `item` has arrived at one of them: every part keeps its own origin and carries the labels
-/// of one variant of each input. Few label sets meet many data, so combinations are made of label sets, not of data.
-fn combine(
-    names: &mut Names,
-    assurances: &LabelSet,
-    covers: impl Fn(&Names, ItemId) -> bool,
-    (form, inputs): (FormId, &[String]),
-    input: &str,
-    (item, variant): (ItemId, Variant),
-    arrivals: &Arrivals,
-) -> Vec<(ItemId, Part)> {
-    let others: Vec<&Vec<(ItemId, Variant)>> = inputs.iter().filter(|i| *i != input).filter_map(|i| arrivals.get(i)).collect();
-    if others.len() + 1 < inputs.len() {
-        return Vec::new();
-    }
-    let part = |names: &Names, (item, variant): (ItemId, Variant)| (variant, covers(names, item));
-    let distinct: Vec<BTreeSet<Part>> = others.iter().map(|list| list.iter().map(|other| part(names, *other)).collect()).collect();
-    let both = |names: &mut Names, a: Part, b: Part| (names.sets.combine(a.0, b.0, assurances), a.1 && b.1);
-    let with = |names: &mut Names, start: Part, left_out: Option<usize>| {
-        let mut combined = BTreeSet::from([start]);
-        for (_, parts) in distinct.iter().enumerate().filter(|(n, _)| Some(*n) != left_out) {
-            let pairs: Vec<(Part, Part)> = combined.iter().flat_map(|a| parts.iter().map(|b| (*a, *b))).collect();
-            combined = pairs.into_iter().map(|(a, b)| both(names, a, b)).collect();
-        }
-        combined
-    };
-    let mut result: BTreeSet<(ItemId, Part)> = BTreeSet::new();
-    let (own, this) = (derive(names, item, form), part(names, (item, variant)));
-    result.extend(with(names, this, None).into_iter().map(|v| (own, v)));
-    for (n, list) in others.iter().enumerate() {
-        let mut known: BTreeMap<Part, BTreeSet<Part>> = BTreeMap::new();
-        for partner in list.iter() {
-            let other = part(names, *partner);
-            if !known.contains_key(&other) {
-                let start = both(names, this, other);
-                let combined = with(names, start, Some(n));
-                known.insert(other, combined);
-            }
-            let made = derive(names, partner.0, form);
-            result.extend(known.get(&other).into_iter().flatten().map(|v| (made, *v)));
-        }
-    }
-    result.into_iter().collect()
+/// Does a node that processes these surfaces, or all, lower labels on this datum's surface?
+fn covers(names: &Names, scope: Option<&[String]>, item: ItemId) -> bool {
+    let Some(surfaces) = scope else { return true };
+    let item = names.items[item];
+    let origin = &names.origins[item.origin];
+    let surface = if names.forms[item.form] == origin.name { origin.surface.as_str() } else { BODY };
+    surfaces.iter().any(|s| s == surface)
 }
 
 /// The surfaces a node's effects are limited to, where its type says so; a step that declares none processes none.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use petgraph::algo::kosaraju_scc;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::effects::{Arrivals, Machine, Names};
 use super::{EdgeId, ItemId, Labelling, Propagation, Variant, Variants};
@@ -29,18 +30,22 @@ pub(super) fn solve<'g, 'd>(graph: &'g FlowGraph<'d>, labelling: &Labelling) -> 
         names,
         cap: labelling.cap.max(1),
         edges: graph.edges.ids().map(|_| Variants::new()).collect(),
+        seen: FxHashSet::default(),
         arrived: graph.nodes.ids().map(|_| Arrivals::default()).collect(),
+        reached: FxHashSet::default(),
         waiting: graph.nodes.ids().map(|_| VecDeque::new()).collect(),
         component: component_of(graph),
         cases: allowed_cases(graph),
         widened: Vec::new(),
+        left: labelling.crossings,
+        stopped: None,
     };
     solver.run();
-    let Solver { machine, names, edges, mut widened, cases, .. } = solver;
+    let Solver { machine, names, edges, mut widened, cases, stopped, .. } = solver;
     widened.sort_unstable();
     widened.dedup();
     let Names { origins, items, forms, sets } = names;
-    Propagation { edges, origins, items, forms, sets, widened, machine, cases, graph }
+    Propagation { edges, origins, items, forms, sets, widened, stopped, machine, ways: FxHashMap::default(), cases, graph }
 }
 
 /// For each node, the place of its component in topological order. Kosaraju's algorithm does not recurse, so a long chain is no stack overflow.
@@ -81,10 +86,16 @@ struct Solver<'g, 'd> {
     cap: usize,
     edges: Table<EdgeId, Variants>,
     arrived: Table<NodeId, Arrivals>,
+    /// Nodes at which anything has arrived.
+    reached: FxHashSet<NodeId>,
+    seen: FxHashSet<(NodeId, &'d str, ItemId, Variant)>,
     waiting: Table<NodeId, VecDeque<Arrival<'d>>>,
     component: Table<NodeId, usize>,
     cases: Table<EdgeId, LabelSet>,
     widened: Vec<(EdgeId, ItemId)>,
+    /// Variants that may still cross flows.
+    left: usize,
+    stopped: Option<EdgeId>,
 }
 
 impl<'d> Solver<'_, 'd> {
@@ -104,7 +115,7 @@ impl<'d> Solver<'_, 'd> {
             }
             self.settle(&component);
             // Whatever flows in from outside has arrived by now. A model that was sent nothing still says something, alone or in a circle of such.
-            let silent: Vec<NodeId> = component.iter().copied().filter(|n| self.arrived[*n].is_empty()).collect();
+            let silent: Vec<NodeId> = component.iter().copied().filter(|n| !self.reached.contains(n)).collect();
             for node in &silent {
                 let unprompted = self.machine.unprompted[*node].clone();
                 self.machine.fresh[*node].extend(unprompted.iter().copied());
@@ -124,6 +135,9 @@ impl<'d> Solver<'_, 'd> {
             waits = false;
             for node in component {
                 while let Some(arrival) = self.waiting[*node].pop_front() {
+                    if self.stopped.is_some() {
+                        return;
+                    }
                     waits = true;
                     self.pass_on(*node, arrival);
                 }
@@ -133,9 +147,10 @@ impl<'d> Solver<'_, 'd> {
 
     fn pass_on(&mut self, node: NodeId, arrival: Arrival<'d>) {
         let Arrival { input, item, variant } = arrival;
-        let here = self.arrived[node].entry(input.to_owned()).or_default();
-        if !here.contains(&(item, variant)) {
-            here.push((item, variant));
+        self.reached.insert(node);
+        // Only a step that makes one datum of several looks back.
+        if self.machine.combines(node) && self.seen.insert((node, input, item, variant)) {
+            self.arrived[node].entry(input.to_owned()).or_default().push((item, variant));
         }
         for (output, item, variant) in self.machine.leave(&mut self.names, node, input, item, variant, &self.arrived[node]) {
             self.send(node, output, item, variant);
@@ -151,8 +166,13 @@ impl<'d> Solver<'_, 'd> {
             let Some(variant) = cross(self.graph, &mut self.names, &self.cases, edge, variant) else { continue };
             let list = self.edges[edge].entry(item).or_default();
             if let Some((new, widened)) = self.names.sets.insert(list, variant, self.cap) {
-                if widened {
+                // A range that leaves a step which makes one datum of several came of too many combinations there.
+                if widened || (!new.is_exact() && self.machine.combines(node)) {
                     self.widened.push((edge, item));
+                }
+                match self.left.checked_sub(1) {
+                    Some(left) => self.left = left,
+                    None => self.stopped = Some(edge),
                 }
                 let declared = &self.graph.edges[edge];
                 self.waiting[declared.to].push_back(Arrival { input: declared.input, item, variant: new });

@@ -1,6 +1,7 @@
 //! Carries every field's labels along every path: a set of variants per datum and flow, solved to a least fixpoint component by component.
 //! Never decides right or wrong, and knows no class or label by name.
 
+mod combine;
 mod conditions;
 mod effects;
 mod fixpoint;
@@ -70,6 +71,8 @@ pub struct Labelling {
     pub nodes: FxHashMap<(NodeId, String, bool, bool), LabelSet>,
     /// The variant cap.
     pub cap: usize,
+    /// The most variants of data on flows; past it nothing is carried further.
+    pub crossings: usize,
 }
 
 /// The fixpoint: which datum crosses which flow with which labels.
@@ -87,7 +90,11 @@ pub struct Propagation<'g, 'd> {
     pub sets: Sets,
     /// Flows at which the cap was reached, with the datum.
     pub widened: Vec<(EdgeId, ItemId)>,
+    /// The flow at which too much had crossed: what is here is not the fixpoint, and nothing may be judged by it.
+    pub stopped: Option<EdgeId>,
     machine: Machine,
+    /// For each origin that was asked about, the state before each state its datum can be in.
+    ways: FxHashMap<OriginId, FxHashMap<Hop, Option<Hop>>>,
     cases: Table<EdgeId, LabelSet>,
     graph: &'g FlowGraph<'d>,
 }

@@ -43,6 +43,7 @@ fn solve_with(workflow: &str, labels: &[(&str, &str)], cap: usize) -> Solved {
         fresh: FxHashMap::default(),
         nodes: FxHashMap::default(),
         cap,
+        crossings: usize::MAX,
     };
     for (at, name) in labels {
         if let Some((id, _)) = graph.fields.iter().find(|(_, f)| f.id == *at) {
@@ -361,6 +362,7 @@ fn a_long_chain_is_solved() {
         fresh: FxHashMap::default(),
         nodes: FxHashMap::default(),
         cap: 64,
+        crossings: usize::MAX,
     };
     let mut solved = propagate(&graph, &labelling);
     let last = graph.edges.iter().find(|(_, e)| graph.nodes[e.to].id == format!("n{count}")).unwrap().0;

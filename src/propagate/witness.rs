@@ -26,6 +26,16 @@ impl Propagation<'_, '_> {
     pub fn witness(&mut self, edge: EdgeId, item: ItemId, variant: Variant) -> Vec<Hop> {
         let goal = Hop { edge, item, variant };
         let origin = self.items[item].origin;
+        // Many findings are about data of one origin, whose ways are found once.
+        if !self.ways.contains_key(&origin) {
+            let ways = self.explore(origin);
+            self.ways.insert(origin, ways);
+        }
+        self.ways.get(&origin).filter(|ways| ways.contains_key(&goal)).map(|ways| trace(ways, goal)).unwrap_or_default()
+    }
+
+    /// Every state that a datum of this origin can be in, each with the one before it on the shortest way.
+    fn explore(&mut self, origin: super::OriginId) -> FxHashMap<Hop, Option<Hop>> {
         let start = self.origins[origin].node;
         let mut seen: FxHashMap<Hop, Option<Hop>> = FxHashMap::default();
         let mut queue: VecDeque<Hop> = VecDeque::new();
@@ -35,9 +45,6 @@ impl Propagation<'_, '_> {
             }
         }
         while let Some(hop) = queue.pop_front() {
-            if hop == goal {
-                return trace(&seen, goal);
-            }
             for next in self.next_hops(hop, origin) {
                 if let std::collections::hash_map::Entry::Vacant(e) = seen.entry(next) {
                     e.insert(Some(hop));
@@ -45,7 +52,7 @@ impl Propagation<'_, '_> {
                 }
             }
         }
-        Vec::new()
+        seen
     }
 
     fn first_hops(&mut self, node: NodeId, origin: super::OriginId) -> Vec<Hop> {

@@ -10,6 +10,7 @@ use super::text::{Ink, arrow, count, cut, few, link, paint, safe, width, wrap};
 use crate::check::{Checked, Report};
 use crate::finding::{Finding, PathStep, Standing, SubjectNames, UndeclaredFact};
 use crate::judge::{Reason, Severity};
+use crate::load::raise;
 use crate::problem::{Place, Problem};
 
 /// Labels of one kind that are named at one stop of a path.
@@ -36,9 +37,12 @@ const CLAUSE: usize = 160;
 pub(super) fn render(report: &Report, style: &Style) -> String {
     let mut page = Page { style, lines: Lines::default(), out: String::new() };
     // A problem is often the cause of findings after it.
-    for problem in &report.problems {
+    let (shown, more) =
+        report.problems.split_at(report.problems_shown.map_or(report.problems.len(), |most| report.problems.len().min(most)));
+    for problem in shown {
         page.problem(problem, Severity::Error);
     }
+    page.more_problems(shown.len(), more.len());
     for finding in report.findings.iter().filter(|f| f.counts()) {
         page.finding(finding);
     }
@@ -122,6 +126,16 @@ impl Page<'_> {
             self.note("help", help);
         }
         self.out.push('\n');
+    }
+
+    /// The format of people is cut where a list is too long to be read; those of programs have it all.
+    fn more_problems(&mut self, shown: usize, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let message = format!("{count} more problems are not printed, the limit is {shown}");
+        let help = format!("solve those above first; `--format json` has all, or {}", raise("problems"));
+        self.problem(&Problem::new("report/problems", message).help(help), Severity::Error);
     }
 
     /// `error[rule]: message`, from the first column.

@@ -35,8 +35,15 @@ pub(super) fn paint(style: &Style, ink: Ink, text: &str) -> String {
 /// A text from outside as one line that cannot steer a terminal or reorder what stands around it; arrows as the style has them.
 pub(super) fn safe(style: &Style, text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
+    let mut starts_word = true;
+    for (at, c) in text.char_indices() {
+        let rest = text.get(at..).unwrap_or_default();
+        // A word that is wrapped to the start of a line would be a workflow command there, to whoever reads the log of a pipeline. Source: actions/runner,
+        // ActionCommand.cs: `::` where a line begins, `##[` anywhere in it.
+        let command = (starts_word && rest.starts_with("::")) || rest.starts_with("##[");
+        starts_word = c.is_whitespace();
         match c {
+            c if command => safe.extend(c.escape_unicode()),
             '\n' | '\t' => safe.push(' '),
             '\r' => {}
             '→' if !style.unicode => safe.push_str("->"),

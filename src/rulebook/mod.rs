@@ -10,6 +10,7 @@ mod scaffold;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::load::Limits;
 use crate::problem::Problem;
 
 pub use self::mutants::Mutant;
@@ -29,6 +30,8 @@ pub struct Case {
     pub pack: PathBuf,
     /// What to try.
     pub kind: CaseKind,
+    /// What it may cost.
+    pub limits: Limits,
 }
 
 /// What a case tries.
@@ -101,6 +104,7 @@ fn add_cases(pack: &Path, rule: &Path, cases: &mut Vec<Case>) {
         folder: rule.to_owned(),
         pack: pack.to_owned(),
         kind,
+        limits: Limits::default(),
     };
     cases.push(case("shape".to_owned(), CaseKind::Shape));
     for (part, fails) in [("fail", true), ("pass", false)] {

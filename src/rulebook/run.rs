@@ -103,9 +103,8 @@ fn line(finding: &crate::finding::Finding) -> usize {
 }
 
 fn read(case: &Case, fixture: &Path) -> Project {
-    let limits = Limits::default();
     if fixture.is_dir() {
-        return Project::read(fixture, &limits);
+        return Project::read(fixture, &case.limits);
     }
     // The nearest project file inside the pack; the fixture is its only workflow.
     let nearest = fixture.ancestors().skip(1).take_while(|f| f.starts_with(&case.pack)).find_map(|folder| {
@@ -113,7 +112,7 @@ fn read(case: &Case, fixture: &Path) -> Project {
         file.is_file().then_some((folder.to_owned(), file))
     });
     let (root, file) = nearest.map_or_else(|| (case.pack.clone(), None), |(root, file)| (root, Some(file)));
-    Project::read_files(root, file.as_deref(), None, &[fixture.to_owned()], &limits)
+    Project::read_files(root, file.as_deref(), None, &[fixture.to_owned()], &case.limits)
 }
 
 fn options(case: &Case, project: &Project) -> Options {
@@ -123,6 +122,7 @@ fn options(case: &Case, project: &Project) -> Options {
     let as_of = directive(&text, "as-of").first().and_then(|d| d.parse().ok());
     let mut options = Options::on(DEFAULT_DATE);
     options.as_of = as_of;
+    options.limits = case.limits.clone();
     options.selection = Selection { only: Some(only), ..selection(&case.pack) };
     options
 }
@@ -142,7 +142,7 @@ fn files_of(policies: &Path) -> Option<Arc<PackFiles>> {
     let mut read = READ.get_or_init(Mutex::default).lock().ok()?;
     if !read.contains_key(policies) {
         let mut problems = Vec::new();
-        let files = PackFiles::read_policies(policies, &mut problems);
+        let files = PackFiles::read_policies(policies, &Limits::default(), &mut problems);
         if !problems.is_empty() {
             return None;
         }

@@ -26,11 +26,21 @@ pub fn against(name: SchemaName, document: &Document) -> Vec<Problem> {
         return Vec::new();
     }
     let mut problems = Vec::new();
-    for error in validator.iter_errors(&instance).take(MAX_PROBLEMS) {
+    let mut errors = validator.iter_errors(&instance);
+    for error in errors.by_ref().take(MAX_PROBLEMS) {
         explain::explain(name, document, &error, &mut problems);
     }
+    let more = errors.next().is_some();
     problems.sort_by_cached_key(Problem::sort_key);
     problems.dedup_by_key(|p| p.sort_key());
+    if more {
+        let place = Span::new(document.file().text.len(), document.file().text.len());
+        problems.push(
+            Problem::new("validate/more", format!("this file does not match its schema in more than {MAX_PROBLEMS} places"))
+                .at(document.file(), place, "")
+                .help("solve those that are listed first; each says what the schema wants"),
+        );
+    }
     if problems.is_empty() {
         problems.push(Problem::new("validate/invalid", "this file does not match its schema").at(document.file(), Span::new(0, 0), ""));
     }

@@ -21,7 +21,9 @@ mod examples;
 #[cfg(unix)]
 mod faults;
 mod formats;
+mod fuzz;
 mod leaks;
+mod limits;
 mod oracle;
 mod page;
 mod properties;

@@ -74,7 +74,14 @@ impl Against {
     }
 
     /// Marks what the baseline has. Compared with a base, only what its baseline had, too: a change cannot widen its own.
-    pub(super) fn mark(&self, baseline: &Baseline, root: &Path, base: Option<Option<&Folder>>, report: &mut Report) -> BTreeSet<String> {
+    pub(super) fn mark(
+        &self,
+        baseline: &Baseline,
+        root: &Path,
+        base: Option<Option<&Folder>>,
+        limits: &Limits,
+        report: &mut Report,
+    ) -> BTreeSet<String> {
         let Some(base) = base else { return baseline.mark(report) };
         let inside = || -> Option<String> {
             // The file by its own name: a link would read another file of the base.
@@ -84,7 +91,7 @@ impl Against {
             Some(file.strip_prefix(root).ok()?.to_string_lossy().replace('\\', "/"))
         };
         let earlier =
-            inside().zip(base).and_then(|(name, folder)| Baseline::parse(&folder.read(&name, Limits::default().bytes).ok()?).ok());
+            inside().zip(base).and_then(|(name, folder)| Baseline::parse(&folder.read(&name, limits.held().file_bytes).ok()?).ok());
         let (kept, added) = baseline.within(&earlier.unwrap_or_default());
         if added > 0 {
             let entries = if added == 1 { "1 entry".to_owned() } else { format!("{added} entries") };

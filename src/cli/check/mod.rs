@@ -20,7 +20,6 @@ use crate::check::{Options, Report};
 use crate::compare::{Baseline, compare};
 use crate::finding::Finding;
 use crate::judge::{self, Severity};
-use crate::load::Limits;
 use crate::problem::Problem;
 use crate::report::{self, Format, Style};
 
@@ -86,7 +85,8 @@ impl Check {
         self.refuse_outputs(&targets)?;
         let options = self.options()?;
         let progress = Progress::start(console, "checking".to_owned());
-        let baseline = self.against.baseline.as_deref().map(Baseline::read).transpose()?;
+        let limits = self.judging.source.limits();
+        let baseline = self.against.baseline.as_deref().map(|file| Baseline::read(file, &limits)).transpose()?;
         let mut judged: Vec<(Report, BTreeSet<String>)> =
             judge::with_room(|| targets.par_iter().map(|target| self.judge(target, baseline.as_ref(), &options)).collect())?;
         drop(progress);
@@ -168,11 +168,11 @@ impl Check {
 
     /// Judges one target, and tells which entries of the baseline it met.
     fn judge(&self, target: &Target, baseline: Option<&Baseline>, options: &Options) -> (Report, BTreeSet<String>) {
-        let limits = Limits::default();
+        let limits = self.judging.source.limits();
         match target {
             Target::Project(named) => {
                 let files = &named.files;
-                let project = judging::read(files);
+                let project = judging::read(files, &limits);
                 let mut earlier = None;
                 let mut report = match self.against.base(&files.root, &limits) {
                     None => crate::check(&project, options),
@@ -191,7 +191,7 @@ impl Check {
                     }
                 };
                 let met = baseline
-                    .map(|b| self.against.mark(b, &files.root, earlier.as_ref().map(Option::as_ref), &mut report))
+                    .map(|b| self.against.mark(b, &files.root, earlier.as_ref().map(Option::as_ref), &limits, &mut report))
                     .unwrap_or_default();
                 let named = |f: &Finding| named.covers(&f.primary.file.name);
                 report.findings.retain(named);

@@ -16,7 +16,7 @@ pub(super) fn project(limits: &Limits) -> Project {
     let mut project = surroundings(limits);
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to tell that it is too long.
-    match io::stdin().lock().take(limits.bytes as u64 + 1).read_to_end(&mut bytes) {
+    match io::stdin().lock().take(limits.file_bytes as u64 + 1).read_to_end(&mut bytes) {
         Ok(_) => match Document::parse(NAME, bytes.clone(), format(&bytes), limits) {
             Ok(document) => project.workflows.push(document),
             Err(problem) => project.problems.push(problem),

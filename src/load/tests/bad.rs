@@ -160,13 +160,13 @@ fn files_that_are_not_text() {
 
 #[test]
 fn limits_name_themselves() {
-    let limits = Limits { bytes: 20, depth: 3, nodes: 6 };
+    let limits = Limits { file_bytes: 20, depth: 3, values: 6, ..Limits::default() };
     let refused = |text: &str, format| Document::parse("test", text.into(), format, &limits).unwrap_err();
     for format in [Format::Yaml, Format::Json] {
         let text = "[1, 2, 3, 4, 5, 6, 7]";
         expect(text, &refused(text, format), "load/size", "the file has 21 bytes, the limit is 20", &[""]);
         let text = "[1, 2, 3, 4, 5, 6]";
-        expect(text, &refused(text, format), "load/nodes", "more than 6 keys and values in one file, the limit is 6", &["6"]);
+        expect(text, &refused(text, format), "load/values", "more than 6 keys and values in one file, the limit is 6", &["6"]);
         for text in ["[[[[]]]]", "[{\"a\":[[]]}]"] {
             expect(text, &refused(text, format), "load/depth", "4 levels of maps and lists, the limit is 3", &["["]);
         }

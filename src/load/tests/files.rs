@@ -116,7 +116,7 @@ fn reading_names_files_from_the_root() {
             "a/b.flow.yaml",
         ]
     );
-    let small = Limits { bytes: 4, ..Limits::default() };
+    let small = Limits { file_bytes: 4, ..Limits::default() };
     assert_eq!(read(&paths[0], &room.0, &small).unwrap_err().message, "the file has 5 bytes, the limit is 4");
     fs::create_dir(room.0.join("d.flow.yaml")).unwrap();
     assert_eq!(read(&room.0.join("d.flow.yaml"), &room.0, &small).unwrap_err().message, "`d.flow.yaml` is not a regular file");
