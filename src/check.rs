@@ -216,7 +216,7 @@ fn judged(
 
     let policies = Policies::load(library, vocabulary, permits, problems)?;
     problems.extend(lowered(project, &policies));
-    let (files, hashes) = project.files();
+    let (files, hashes) = project.files(problems);
     let environment = Environment { as_of: as_of(project, options), files, hashes };
     let base = FactBase::new(&graph, vocabulary, &policies.mentioned, &environment);
     let judge = Judge { base: &base, policies: &policies, slicing: options.slicing, coverage: options.record, limits: &limits };

@@ -120,9 +120,8 @@ impl fmt::Display for Problem {
 pub fn why(error: &std::io::Error) -> String {
     const NO_WORDS: &str = "uncategorized error";
     match error.kind() {
+        _ if error.get_ref().is_some() => error.to_string(),
         std::io::ErrorKind::NotFound => "no such file or folder".to_owned(),
-        // Ours: the message has the limit.
-        std::io::ErrorKind::FileTooLarge if error.get_ref().is_some() => error.to_string(),
         std::io::ErrorKind::Other => error.to_string(),
         kind if kind.to_string() == NO_WORDS => {
             let words = error.to_string();

@@ -108,30 +108,36 @@ impl Project {
         (packs, private)
     }
 
-    /// The files that evidence, agreements and decisions refer to, as far as they exist below the root, and the SHA-256 that is stated of each.
-    fn documents(&self) -> BTreeMap<String, bool> {
+    /// The files that evidence, agreements and decisions refer to, as far as they exist below the root, and whether a SHA-256 is stated of each.
+    fn documents(&self, problems: &mut Vec<Problem>) -> BTreeMap<String, bool> {
         let mut files = BTreeMap::new();
         let Some(folder) = &self.folder else { return files };
         let documents = self.file.iter().chain(&self.workflows);
-        let mut todo: Vec<Value<'_>> = documents.flat_map(|d| WITH_DOCUMENTS.iter().filter_map(|s| d.root().get(s))).collect();
-        while let Some(value) = todo.pop() {
+        let mut todo: Vec<(&Document, Value<'_>)> =
+            documents.flat_map(|d| WITH_DOCUMENTS.iter().filter_map(move |s| Some((d, d.root().get(s)?)))).collect();
+        while let Some((document, value)) = todo.pop() {
             for (key, inner) in value.entries() {
-                let Some(uri) = inner.as_str() else { continue };
-                let inside =
-                    !is_elsewhere(uri) && Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-                if DOCUMENT_KEYS.contains(&key) && inside && folder.has(uri) {
+                let Some(uri) = inner.as_str().filter(|uri| DOCUMENT_KEYS.contains(&key) && !is_elsewhere(uri)) else { continue };
+                let inside = Path::new(uri).components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+                if !inside || folder.leads_out(uri) {
+                    problems.push(
+                        Problem::new("load/outside", format!("`{uri}` is outside the project"))
+                            .at(document.file(), inner.span(), "named here, and not looked at")
+                            .help("keep the document in the project, or name its web address or its place in a register (`register:…`)"),
+                    );
+                } else if folder.has(uri) {
                     let hashed = files.entry(uri.to_owned()).or_default();
                     *hashed = *hashed || value.get("sha256").is_some();
                 }
             }
-            todo.extend(value.entries().map(|(_, inner)| inner).chain(value.items()));
+            todo.extend(value.entries().map(|(_, inner)| inner).chain(value.items()).map(|inner| (document, inner)));
         }
         files
     }
 
     /// The documents that are there, and the SHA-256 of those for which one is stated. Nothing else is looked at.
-    pub(crate) fn files(&self) -> (BTreeSet<String>, BTreeMap<String, String>) {
-        let documents = self.documents();
+    pub(crate) fn files(&self, problems: &mut Vec<Problem>) -> (BTreeSet<String>, BTreeMap<String, String>) {
+        let documents = self.documents(problems);
         let hashed = documents.iter().filter(|(_, hashed)| **hashed).filter_map(|(uri, _)| Some((uri.clone(), self.hash_of(uri)?)));
         (documents.keys().cloned().collect(), hashed.collect())
     }
@@ -145,13 +151,17 @@ impl Project {
         let file = self.file.as_ref()?;
         let value = file.root().get("permit")?;
         let name = value.as_str()?;
-        let read = self.folder.as_ref().map(|folder| folder.read(name, limits.held().policy_bytes));
-        let too_long = read.as_ref().and_then(|r| r.as_ref().err()).filter(|e| e.kind() == ErrorKind::FileTooLarge).map(why);
-        match read.and_then(|bytes| String::from_utf8(bytes.ok()?).ok()) {
-            Some(text) => Some(Arc::new(SourceFile { name: name.to_owned(), text })),
-            None => {
-                let because = too_long.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-                let way_out = too_long.map_or("the path is relative to the project file".to_owned(), |_| load::raise("policy-bytes"));
+        let read = self.folder.as_ref().map(|folder| folder.read(name, limits.held().policy_bytes).map(String::from_utf8));
+        match read {
+            Some(Ok(Ok(text))) => Some(Arc::new(SourceFile { name: name.to_owned(), text })),
+            failed => {
+                let too_long = matches!(&failed, Some(Err(error)) if error.kind() == ErrorKind::FileTooLarge);
+                let because = match failed {
+                    Some(Err(error)) => format!(": {}", why(&error)),
+                    Some(_) => ": it is not UTF-8".to_owned(),
+                    None => String::new(),
+                };
+                let way_out = if too_long { load::raise("policy-bytes") } else { "the path is relative to the project file".to_owned() };
                 problems.push(
                     Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`{because}"))
                         .at(file.file(), value.span(), "named here")
@@ -187,7 +197,7 @@ impl Project {
         let packs =
             private.iter().flat_map(|pack| pack.files(Limits::most().pack_files).unwrap_or_default()).map(|name| ("pack", plain(name)));
         let permit = self.file.as_ref().and_then(|f| f.root().get("permit")?.as_str()).map(|name| ("permit", plain(name.to_owned())));
-        let documents = self.documents().into_keys().map(|name| ("document", plain(name)));
+        let documents = self.documents(&mut Vec::new()).into_keys().map(|name| ("document", plain(name)));
         let mut files: Vec<(&'static str, String)> = packs.chain(permit).chain(documents).collect();
         files.sort();
         files.dedup();

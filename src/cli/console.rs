@@ -92,7 +92,7 @@ impl Console {
     /// Writes a line to standard error. There is nobody to tell when that fails.
     pub(super) fn tell(&self, line: &str) {
         let mut err = io::stderr().lock();
-        let _ = writeln!(err, "{}", text::printable(line));
+        let _ = writeln!(err, "{}", text::line(line));
     }
 
     /// Says what stands in the way; the run could not judge.

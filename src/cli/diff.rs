@@ -13,6 +13,7 @@ use crate::judge;
 use crate::load::{self, Commit, Limits};
 use crate::problem::Problem;
 use crate::project::Project;
+use crate::report;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -62,7 +63,8 @@ impl Diff {
             Form::Human => self.human(&meaning, console),
             Form::Json => {
                 let json = serde_json::to_string_pretty(&meaning);
-                json.map_err(|error| Problem::new("cli/output", format!("the list cannot be written as JSON: {error}")))? + "\n"
+                let json = json.map_err(|error| Problem::new("cli/output", format!("the list cannot be written as JSON: {error}")))?;
+                report::inert_json(&json) + "\n"
             }
             Form::Markdown => self.markdown(&meaning),
         };

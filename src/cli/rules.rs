@@ -140,7 +140,7 @@ fn table(rows: &[&Policy], console: &Console) -> String {
         None => {
             let titles = rows.iter().map(|p| p.title.chars().count()).max().unwrap_or(0);
             rows.iter()
-                .map(|p| text::printable(&format!("{:ids$}  {:SEVERITY$}  {:titles$}  {}\n", p.id, p.severity.word(), p.title, p.citation)))
+                .map(|p| text::line(&format!("{:ids$}  {:SEVERITY$}  {:titles$}  {}", p.id, p.severity.word(), p.title, p.citation)) + "\n")
                 .collect()
         }
         Some(width) if width >= fixed + SIDE_BY_SIDE => {
@@ -160,7 +160,7 @@ fn columns(policy: &Policy, ids: usize, title: usize, citation: usize) -> String
         let (id, severity) = if row == 0 { (policy.id.as_str(), policy.severity.word()) } else { ("", "") };
         let cell = |cells: &[std::borrow::Cow<'_, str>]| cells.get(row).map(ToString::to_string).unwrap_or_default();
         let line = format!("{id:ids$}  {severity:SEVERITY$}  {:title$}  {}", cell(&titles), cell(&citations));
-        lines += text::printable(line.trim_end()).as_str();
+        lines += text::line(line.trim_end()).as_str();
         lines += "\n";
     }
     lines
@@ -169,7 +169,7 @@ fn columns(policy: &Policy, ids: usize, title: usize, citation: usize) -> String
 /// One rule under its id, where the terminal is narrow.
 fn below(policy: &Policy, console: &Console) -> String {
     let wrapped = |words: &str| text::wrapped(words, "  ", "  ", console.wrap());
-    format!("{}  {}\n{}{}", text::printable(&policy.id), policy.severity.word(), wrapped(&policy.title), wrapped(&policy.citation))
+    format!("{}  {}\n{}{}", text::line(&policy.id), policy.severity.word(), wrapped(&policy.title), wrapped(&policy.citation))
 }
 
 fn json(rows: &[&Policy]) -> String {
@@ -193,5 +193,5 @@ fn json(rows: &[&Policy]) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", serde_json::json!({ "rules": rules }))
+    crate::report::inert_json(&format!("{:#}\n", serde_json::json!({ "rules": rules })))
 }

@@ -72,8 +72,8 @@ impl Test {
         for (case, result) in cases.iter().zip(&results) {
             if let Err(differences) = result {
                 failed += 1;
-                printed += &format!("{} {}\n", console.bold("FAILED"), text::printable(&case.name));
-                printed.extend(differences.iter().map(|line| format!("  {}\n", text::printable(line))));
+                printed += &format!("{} {}\n", console.bold("FAILED"), text::line(&case.name));
+                printed.extend(differences.iter().map(|line| format!("  {}\n", text::line(line))));
             }
         }
         if !console.quiet() || failed > 0 {
@@ -98,7 +98,7 @@ impl Test {
             let name = rule.first().map(|case| case.rule.as_str()).unwrap_or_default();
             let lines = survivors
                 .iter()
-                .map(|m| format!("{}/rule.cedar:{}: no fixture needs `{}`\n", text::printable(name), m.line, text::printable(&m.what)));
+                .map(|m| format!("{}/rule.cedar:{}: no fixture needs `{}`\n", text::line(name), m.line, text::line(&m.what)));
             printed.extend(lines);
         }
         if !console.quiet() || left > 0 {

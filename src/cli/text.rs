@@ -3,18 +3,33 @@
 use textwrap::Options;
 
 use super::console::Console;
+use crate::report::is_hostile;
 
 /// Columns that a column of words needs at least.
 const NARROW: usize = 24;
 
-/// Without what could drive a terminal: pages and names come from files.
+/// A page without what could drive a terminal or reorder what stands around it: pages and names come from files.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => safe.push(c),
+            '\r' => {}
+            c if is_hostile(c) => safe.extend(c.escape_unicode()),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// The same on one line: a name with a line break in it begins no line of its own, which a runner could take for a command.
+pub(super) fn line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
 }
 
 /// Lines of `text` under an indent, wrapped where a width is given; ends in a line break.
 pub(super) fn wrapped(text: &str, first: &str, rest: &str, width: Option<usize>) -> String {
-    let text = printable(text);
+    let text = line(text);
     match width {
         Some(width) => {
             textwrap::fill(
@@ -28,7 +43,7 @@ pub(super) fn wrapped(text: &str, first: &str, rest: &str, width: Option<usize>)
 
 /// `name  words`, the words wrapped in a column of their own, or below the name where that column would be too narrow.
 pub(super) fn entry(name: &str, words: &str, indent: usize, column: usize, width: Option<usize>) -> String {
-    let margin = " ".repeat(indent);
+    let (name, margin) = (line(name), " ".repeat(indent));
     if words.is_empty() {
         return format!("{margin}{name}\n");
     }
@@ -49,7 +64,9 @@ pub(super) fn entries<'t>(rows: impl IntoIterator<Item = (&'t str, String)>, ind
 
 /// A Markdown page: paragraphs and list items wrapped, headings bold, code and tables as written. In a pipe, the page as written.
 pub(super) fn page(markdown: &str, console: &Console) -> String {
-    let markdown = printable(markdown);
+    // A line that a runner would take for a command; Markdown shows what stands behind a backslash.
+    let inert = |line: &str| if line.trim_start().starts_with("::") { format!("\\{line}\n") } else { format!("{line}\n") };
+    let markdown: String = printable(markdown).lines().map(inert).collect();
     let Some(width) = console.wrap() else { return markdown.trim_end().to_owned() + "\n" };
     let mut page = String::new();
     let mut paragraph = Paragraph::default();

@@ -69,12 +69,13 @@ impl Baseline {
     /// A file that is not there, is no baseline, or is of a later format.
     pub fn read(file: &Path, limits: &Limits) -> Result<Self, Problem> {
         let shown = file.to_string_lossy().replace('\\', "/");
-        let folder = crate::load::Folder::Disk(std::path::PathBuf::new());
+        let folder = crate::load::Folder::Disk(file.parent().unwrap_or(Path::new("")).to_owned());
         let failed = |why: String| {
             Problem::new("baseline/unreadable", format!("cannot read the baseline `{shown}`: {why}"))
                 .help("`flowgate baseline` writes one; delete it to begin anew, which a review will see")
         };
-        let bytes = folder.read(&file.to_string_lossy(), limits.held().file_bytes).map_err(|error| match error.kind() {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let bytes = folder.read(&name, limits.held().file_bytes).map_err(|error| match error.kind() {
             std::io::ErrorKind::FileTooLarge => failed(why(&error)).help(raise("file-bytes")),
             _ => failed(why(&error)),
         })?;
@@ -139,7 +140,7 @@ impl Baseline {
     pub fn mark(&self, report: &mut Report) -> BTreeSet<String> {
         let mut met = BTreeSet::new();
         for finding in &mut report.findings {
-            let Some(entry) = self.findings.get(&finding.fingerprint) else { continue };
+            let Some(entry) = self.findings.get(&finding.fingerprint).filter(|entry| entry.is_about(finding)) else { continue };
             met.insert(finding.fingerprint.clone());
             let grown = entry.grown(finding);
             if grown.is_empty() {
@@ -190,6 +191,12 @@ impl Entry {
             covers: parts(finding).into_keys().collect(),
             assured: assured(finding),
         }
+    }
+
+    /// Names decide, and the fingerprint finds them: it is short, and names can be chosen. What many places lack is named by the fact alone.
+    fn is_about(&self, finding: &Finding) -> bool {
+        let same_place = !finding.needed_by.is_empty() || self.subject == finding.subject.in_words();
+        self.rule == finding.rule && self.workflow == finding.workflow && same_place
     }
 
     /// In which ways a finding is more than the entry covers.

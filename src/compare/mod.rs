@@ -19,8 +19,9 @@ pub use self::baseline::{Baseline, Kept};
 pub use self::changes::{Change, Slot, changes, undone};
 pub use self::meaning::{Difference, Kind as DifferenceKind, Meaning};
 
-/// Keys of the project file that decide what is asked, of whom and as of when.
-const GATE_KEYS: [&str; 9] = ["packs", "previews", "roles", "consumer_count", "severity", "permit", "as_of", "providers", "version"];
+/// Keys of the project file that decide what is asked, of whom and as of when, or that answer for nodes and flows of other files.
+const GATE_KEYS: [&str; 10] =
+    ["packs", "previews", "roles", "consumer_count", "severity", "permit", "as_of", "providers", "version", "defaults"];
 
 /// Judges both versions and marks each finding of `head` by how it stands. The report is that of `head`; `base.problems` make notices, since a base
 /// that cannot be read gives fewer findings to compare with and so more new ones, never fewer.
@@ -35,7 +36,8 @@ pub fn compare(base: &Project, head: &Project, options: &Options) -> Report {
         known.entry(&finding.fingerprint).or_default().push(finding);
     }
     for finding in &mut report.findings {
-        finding.standing = match known.get_mut(finding.fingerprint.as_str()).and_then(Vec::pop) {
+        let same = |earlier: &&Finding| earlier.is_same(finding);
+        finding.standing = match known.get_mut(finding.fingerprint.as_str()).and_then(Vec::pop).filter(same) {
             None => Standing::New,
             Some(earlier) => {
                 let worse = worse(earlier, finding);
@@ -43,9 +45,13 @@ pub fn compare(base: &Project, head: &Project, options: &Options) -> Report {
             }
         };
     }
-    let here: BTreeSet<&str> = report.findings.iter().chain(&report.waived).map(|f| f.fingerprint.as_str()).collect();
-    comparison.fixed = before.findings.iter().filter(|f| !here.contains(f.fingerprint.as_str())).cloned().collect();
-    let waived_so = |f: &Finding| before.waived.iter().any(|b| b.fingerprint == f.fingerprint && worse(b, f).is_empty());
+    let mut here: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in report.findings.iter().chain(&report.waived) {
+        here.entry(&finding.fingerprint).or_default().push(finding);
+    }
+    let is_here = |f: &Finding| here.get(f.fingerprint.as_str()).is_some_and(|all| all.iter().any(|one| one.is_same(f)));
+    comparison.fixed = before.findings.iter().filter(|f| !is_here(f)).cloned().collect();
+    let waived_so = |f: &Finding| before.waived.iter().any(|b| b.is_same(f) && worse(b, f).is_empty());
     comparison.newly_waived = report.waived.iter().filter(|f| !waived_so(f)).cloned().collect();
     comparison.gate = changes.iter().filter(|c| is_gate(c)).map(|c| c.place.clone()).collect();
 

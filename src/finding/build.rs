@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::{DatumNames, Finding, PathStep, PolicyClause, Standing, SubjectNames, UndeclaredFact};
 use crate::graph::{EdgeId, FieldId, FlowGraph, NodeId, Selected, WorkflowId};
 use crate::judge::{Judge, Missing, Policy, Subject, Verdict, VerdictKind};
+use crate::load::sha256;
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::problem::{Place, Span};
 use crate::propagate::{Hop, ItemId, Propagation, Variant};
@@ -449,14 +450,10 @@ fn list_data(data: &[DatumNames]) -> String {
     if more > 0 { format!("{list} and {more} more") } else { list }
 }
 
-/// A short stable hash of names: FNV-1a, 64 bits (RFC 9923), parts kept apart.
+/// A short stable hash of names: the first 64 bits of a SHA-256 over the parts, each behind its length. A hash that is quick to turn around would let an
+/// author choose a name under which a new finding passes for one that was dismissed.
 #[must_use]
 pub fn fingerprint(parts: &[&str]) -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for part in parts {
-        for byte in part.bytes().chain([0]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{hash:016x}")
+    let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+    sha256(text.as_bytes()).chars().take(16).collect()
 }

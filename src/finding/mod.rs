@@ -113,6 +113,16 @@ impl Finding {
         !matches!(self.standing, Standing::Unchanged | Standing::Baseline)
     }
 
+    /// It is the finding that another version has. Names decide, and the fingerprint finds them: it is short, and names can be chosen so that two are
+    /// the same. What many places lack is named by the fact alone.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_place = !self.needed_by.is_empty() && !other.needed_by.is_empty() || self.subject.is_same(&other.subject);
+        same_place
+            && (&self.fingerprint, &self.rule, &self.workflow, &self.contract)
+                == (&other.fingerprint, &other.rule, &other.workflow, &other.contract)
+    }
+
     /// Where to point first: at the changed declaration that brought it about, else at its own place.
     #[must_use]
     pub fn foremost(&self) -> &Place {
@@ -152,6 +162,14 @@ pub enum SubjectNames {
 }
 
 impl SubjectNames {
+    /// The same names, whether somebody wrote the flow or a copy implies it.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Flow { from, to, .. }, Self::Flow { from: other_from, to: other_to, .. }) => (from, to) == (other_from, other_to),
+            _ => self == other,
+        }
+    }
+
     /// As plain words: `ehr → redact`, `app-log`, `agreement openai-baa`.
     #[must_use]
     pub fn in_words(&self) -> String {

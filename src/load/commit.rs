@@ -231,9 +231,11 @@ fn kind_of(mode: gix::objs::tree::EntryMode) -> EntryKind {
     }
 }
 
-/// Opens the repository around a folder with nothing but its own configuration, so that neither the user's nor the environment's can change what is read.
+/// Opens the repository around a folder with nothing but its own configuration, so that neither the user's nor the environment's can change what is
+/// read; nor can `refs/replace`, which would give a commit another content under the same id.
 fn open(start: &Path) -> Result<gix::ThreadSafeRepository, Problem> {
-    let trust = gix::sec::trust::Mapping { full: gix::open::Options::isolated(), reduced: gix::open::Options::isolated() };
+    let options = || gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false"]);
+    let trust = gix::sec::trust::Mapping { full: options(), reduced: options() };
     gix::ThreadSafeRepository::discover_opts(start, gix::discover::upwards::Options::default(), trust).map_err(|_| {
         Problem::new("base/no-repository", format!("`{}` is in no git repository", start.display()))
             .help("run flowgate in a clone, or name a folder with `--base-dir`")

@@ -1,13 +1,14 @@
 //! Finding a project's files and reading them. It never leaves the project: links that point out of it are refused, directories
 //! that are a project of their own are left to their own check.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use walkdir::{DirEntry, WalkDir};
 
+use super::folder::{is_gits_own, open_regular};
 use super::limits::Budget;
 use super::{Document, Format, Limits, decode};
 use crate::problem::{Problem, Span, why};
@@ -60,8 +61,8 @@ pub fn read(path: &Path, root: &Path, limits: &Limits) -> Result<Document, Probl
     let Some(format) = Format::of_path(&name) else {
         return Err(whole("load/format", &name, "the file is neither yaml nor json").help("name it `.yaml`, `.yml` or `.json`"));
     };
-    refuse_outside(path, root, &name)?;
-    let bytes = bytes_of(path, &name, limits)?;
+    let real = refuse_outside(path, root, &name)?;
+    let bytes = bytes_of(&real, &name, limits)?;
     Document::parse(&name, bytes, format, limits)
 }
 
@@ -157,17 +158,19 @@ pub(super) fn is_flow(name: &str) -> bool {
     Format::of_path(name).is_some() && kind == Some("flow") && stem.is_some()
 }
 
-fn refuse_outside(path: &Path, root: &Path, name: &str) -> Result<(), Problem> {
+/// The file to read: where a link leads, for a link that stays in the project.
+fn refuse_outside(path: &Path, root: &Path, name: &str) -> Result<PathBuf, Problem> {
     let failed = |e: io::Error| unreadable(name, &e);
     if !fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
-        return Ok(());
+        return Ok(path.to_owned());
     }
     let target = fs::canonicalize(path).map_err(failed)?;
-    if target.starts_with(fs::canonicalize(root).map_err(failed)?) {
-        return Ok(());
+    match target.strip_prefix(fs::canonicalize(root).map_err(failed)?) {
+        // A line of git's own files, shown because it is no YAML, may be a credential.
+        Ok(inside) if !is_gits_own(inside) => Ok(target),
+        _ => Err(whole("load/link", name, &format!("`{name}` is a link that points out of the project"))
+            .help("copy the file into the project, or check the directory it really is in")),
     }
-    Err(whole("load/link", name, &format!("`{name}` is a link that points out of the project"))
-        .help("copy the file into the project, or check the directory it really is in"))
 }
 
 fn bytes_of(path: &Path, name: &str, limits: &Limits) -> Result<Vec<u8>, Problem> {
@@ -180,7 +183,7 @@ fn bytes_of(path: &Path, name: &str, limits: &Limits) -> Result<Vec<u8>, Problem
     decode::check_size(name, about.len(), limits)?;
     let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(0) + 1);
     // One byte more than allowed tells that the file grew since it was measured.
-    File::open(path).and_then(|file| file.take(limits.file_bytes as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
+    open_regular(path).and_then(|file| file.take(limits.file_bytes as u64 + 1).read_to_end(&mut bytes)).map_err(failed)?;
     Ok(bytes)
 }
 

@@ -73,17 +73,13 @@ impl Folder {
     pub fn read(&self, name: &str, limit: usize) -> io::Result<Vec<u8>> {
         match self {
             Self::Disk(folder) => {
-                let path = folder.join(name);
-                let about = fs::metadata(&path)?;
-                if !about.is_file() {
-                    return Err(io::Error::other("not a regular file"));
-                }
+                let file = open_regular(&within(folder, name)?)?;
                 // Before a byte of it is in memory.
-                if about.len() > limit as u64 {
+                if file.metadata()?.len() > limit as u64 {
                     return Err(too_long(limit));
                 }
                 let mut bytes = Vec::new();
-                fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+                file.take(limit as u64 + 1).read_to_end(&mut bytes)?;
                 if bytes.len() > limit { Err(too_long(limit)) } else { Ok(bytes) }
             }
             Self::Commit(commit, prefix) => commit.read(&inside(prefix, name)?, limit),
@@ -98,7 +94,7 @@ impl Folder {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         match self {
-            Self::Disk(folder) => fs::metadata(folder.join(name)).is_ok_and(|m| m.is_file() && m.len() > 0),
+            Self::Disk(folder) => within(folder, name).and_then(fs::metadata).is_ok_and(|m| m.is_file() && m.len() > 0),
             Self::Commit(commit, prefix) => inside(prefix, name).is_ok_and(|name| commit.has(&name)),
             Self::Mixed { here, there, from_there } => {
                 inside("", name).is_ok_and(|name| if from_there.contains(&name) { there.has(&name) } else { here.has(&name) })
@@ -131,6 +127,16 @@ impl Folder {
         }
     }
 
+    /// Does a name lead out of what may be read here, by itself or by a link? A name of nothing leads nowhere.
+    #[must_use]
+    pub fn leads_out(&self, name: &str) -> bool {
+        match self {
+            Self::Disk(folder) => within(folder, name).is_err_and(|error| is_outside(&error)),
+            Self::Commit(_, prefix) => inside(prefix, name).is_err(),
+            Self::Mixed { here, .. } => here.leads_out(name),
+        }
+    }
+
     /// What a folder below this one holds, sorted by name; `.` is this one.
     ///
     /// # Errors
@@ -139,7 +145,7 @@ impl Folder {
         let mut entries = match self {
             Self::Disk(folder) => {
                 let mut entries = Vec::new();
-                for entry in fs::read_dir(folder.join(name))? {
+                for entry in fs::read_dir(within(folder, name)?)? {
                     let entry = entry?;
                     let about = entry.file_type()?;
                     let kind = match () {
@@ -159,8 +165,8 @@ impl Folder {
         Ok(entries)
     }
 
-    /// Every file and link below a folder, sorted; links are not followed, and `skip` names folders that are not entered. More than `limit` files is
-    /// an error.
+    /// Everything below a folder that is no folder, sorted; links are not followed, and `skip` names folders that are not entered. More than `limit`
+    /// entries are an error.
     ///
     /// # Errors
     /// A folder that cannot be read, too many files.
@@ -171,8 +177,8 @@ impl Folder {
                 let path = if folder == "." { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
                 match entry.kind {
                     EntryKind::Folder if !skip(&entry.name) => todo.push(path),
-                    EntryKind::File | EntryKind::Link => files.push((path, entry.kind)),
-                    _ => {}
+                    EntryKind::Folder => {}
+                    EntryKind::File | EntryKind::Link | EntryKind::Other => files.push((path, entry.kind)),
                 }
             }
             if files.len() > limit {
@@ -197,6 +203,49 @@ fn mixed(here: &Folder, there: &Folder, from_there: &BTreeSet<String>, name: &st
         other.unwrap_or_default().into_iter().filter(|e| from_there.contains(&path(e)) || (e.kind == EntryKind::Folder && below(e)));
     let all: BTreeSet<Entry> = own.chain(other).collect();
     Ok(all.into_iter().collect())
+}
+
+/// What a name below a folder on disk leads to, links followed. What a project names is read inside its repository (the nearest folder above with
+/// `.git`; without one, the project's own), and git's own folder is none of it: it may hold credentials.
+fn within(folder: &Path, name: &str) -> io::Result<PathBuf> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let (root, real) = (fs::canonicalize(folder)?, fs::canonicalize(folder.join(name))?);
+    let fence = root.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok()).unwrap_or(&root);
+    match real.strip_prefix(fence) {
+        Ok(inside) if !is_gits_own(inside) => Ok(real),
+        _ => Err(io::Error::new(io::ErrorKind::PermissionDenied, Outside)),
+    }
+}
+
+/// Is it in git's own folder, or that folder?
+pub(super) fn is_gits_own(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().eq_ignore_ascii_case(".git"))
+}
+
+/// Opens a file that is one: a pipe would block, a device need not end.
+pub(super) fn open_regular(path: &Path) -> io::Result<fs::File> {
+    let regular = |about: &fs::Metadata| if about.is_file() { Ok(()) } else { Err(io::Error::other("not a regular file")) };
+    regular(&fs::metadata(path)?)?;
+    let file = fs::File::open(path)?;
+    // Asked of what was opened: another file may stand there by now.
+    regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Why a name is not read.
+#[derive(Debug)]
+struct Outside;
+
+impl std::fmt::Display for Outside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is outside the repository")
+    }
+}
+
+impl std::error::Error for Outside {}
+
+fn is_outside(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Outside>())
 }
 
 pub(super) fn too_long(limit: usize) -> io::Error {

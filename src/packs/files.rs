@@ -55,7 +55,12 @@ impl PackFiles {
         self.taxonomy = Arc::default();
         let mut names = BTreeSet::new();
         let packs = pack.packs();
-        if packs.is_empty() {
+        if pack.folder.leads_out(&pack.name) {
+            problems.push(
+                Problem::new("packs/outside", format!("the pack `{}` is outside the repository", pack.shown))
+                    .help("move it into the repository of the project, or name it on the command line with `--packs`"),
+            );
+        } else if packs.is_empty() {
             problems.push(
                 Problem::new("packs/no-pack", format!("`{}` is not a pack", pack.shown))
                     .help("a pack is a folder with `PACK.md` and one folder for each rule; `flowgate new rule` writes one"),
@@ -152,7 +157,7 @@ impl PackFiles {
             }
             Err(error) => {
                 return problems
-                    .push(unreadable(&pack.shown, &reason(&error)).help("name the pack's own folder; put files in the place of links"));
+                    .push(unreadable(&pack.shown, &why(&error)).help("name the pack's own folder; put files in the place of links"));
             }
         };
         for name in names.iter().filter(|name| wanted(Path::new(name))) {
@@ -233,9 +238,10 @@ impl PackFolder {
     /// A folder that cannot be read, too many files.
     pub fn files(&self, most: usize) -> io::Result<Vec<String>> {
         let found = self.folder.walk(&self.name, &|name| matches!(name, "fail" | "pass" | ".git"), most)?;
-        // A link is no file to one reader and a rule to another: what a pack is must not depend on who reads it.
-        if let Some((link, _)) = found.iter().find(|(_, kind)| *kind == EntryKind::Link) {
-            return Err(io::Error::other(format!("`{link}` is a link, and a pack holds files alone")));
+        // A link is no file to one reader and a rule to another: what a pack is must not depend on who reads it. Nor is a pipe read by anybody.
+        if let Some((odd, kind)) = found.iter().find(|(_, kind)| *kind != EntryKind::File) {
+            let what = if *kind == EntryKind::Link { "a link" } else { "no file" };
+            return Err(io::Error::other(format!("`{odd}` is {what}, and a pack holds files alone")));
         }
         Ok(found.into_iter().map(|(name, _)| name).collect())
     }
@@ -249,11 +255,6 @@ impl PackFolder {
 fn wanted(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     !name.starts_with("flowgate.") && matches!(path.extension().and_then(|e| e.to_str()), Some("cedar" | "Cedar" | "CEDAR" | "yaml" | "md"))
-}
-
-/// Why a folder could not be read: our own words where we have some.
-fn reason(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::Other { error.to_string() } else { why(error) }
 }
 
 fn unreadable(name: &str, why: &str) -> Problem {

@@ -139,3 +139,82 @@ impl Sets {
         Some((joined, true))
     }
 }
+
+/// Small enough for Miri (`.ci/miri`): no file is parsed, and every set of three labels on both sides of a word's edge is tried against every other.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packs::LabelId;
+
+    const LABELS: [u32; 3] = [0, 63, 64];
+    const ALL: u32 = 1 << LABELS.len();
+
+    fn set(bits: u32) -> LabelSet {
+        LABELS.iter().enumerate().filter(|(n, _)| bits >> n & 1 == 1).map(|(_, id)| LabelId(*id)).collect()
+    }
+
+    /// The sets between the two ends of a range, as bits.
+    fn meant(sets: &Sets, variant: Variant) -> Vec<u32> {
+        (0..ALL).filter(|bits| sets[variant.must].is_subset(&set(*bits)) && set(*bits).is_subset(&sets[variant.may])).collect()
+    }
+
+    /// Every range over the labels, the exact ones among them.
+    fn ranges(sets: &mut Sets) -> Vec<Variant> {
+        let pairs = (0..ALL).flat_map(|must| (0..ALL).filter(move |may| must & !may == 0).map(move |may| (must, may)));
+        pairs.map(|(must, may)| Variant { must: sets.intern(set(must)), may: sets.intern(set(may)) }).collect()
+    }
+
+    #[test]
+    fn a_join_holds_all_of_both_and_remembers() {
+        let mut sets = Sets::default();
+        for a in ranges(&mut sets) {
+            for b in ranges(&mut sets) {
+                let joined = sets.join(a, b);
+                assert_eq!(joined, sets.join(a, b));
+                let held = meant(&sets, joined);
+                assert!(meant(&sets, a).iter().chain(&meant(&sets, b)).all(|bits| held.contains(bits)));
+            }
+        }
+        assert_eq!(sets.len(), ALL as usize, "equal sets are one");
+    }
+
+    #[test]
+    fn a_range_covers_what_it_holds() {
+        let mut sets = Sets::default();
+        let all = ranges(&mut sets);
+        for cover in &all {
+            for variant in &all {
+                let held = meant(&sets, *cover);
+                assert_eq!(sets.covers(*cover, *variant), meant(&sets, *variant).iter().all(|bits| held.contains(bits)));
+            }
+        }
+    }
+
+    #[test]
+    fn past_the_cap_a_list_still_holds_every_set_it_was_given() {
+        for cap in 1..4 {
+            let (mut sets, mut list) = (Sets::default(), Vec::new());
+            let mut given = Vec::new();
+            for bits in [5, 1, 5, 6, 0, 7, 2] {
+                given.push(bits);
+                let id = sets.intern(set(bits));
+                sets.insert(&mut list, Variant::exact(id), cap);
+                let held: Vec<u32> = list.iter().flat_map(|variant| meant(&sets, *variant)).collect();
+                assert!(given.iter().all(|bits| held.contains(bits)), "{cap}: {held:?}");
+                assert!(list.len() <= cap);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_made_of_two_is_assured_only_of_what_both_are() {
+        let mut sets = Sets::default();
+        let assurance = set(0b100);
+        for (a, b) in (0..ALL).flat_map(|a| (0..ALL).map(move |b| (a, b))) {
+            let (left, right) = (Variant::exact(sets.intern(set(a))), Variant::exact(sets.intern(set(b))));
+            let both = sets.combine(left, right, &assurance);
+            assert_eq!(sets[both.must], set((a | b) & 0b011 | a & b & 0b100));
+            assert!(both.is_exact());
+        }
+    }
+}

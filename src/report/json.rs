@@ -27,7 +27,7 @@ fn one(report: &Inner) -> String {
     let mut lines = Lines::default();
     let report = Report::of(report, &mut lines);
     // Strings, numbers and lists always serialise; an empty document would fail its schema rather than pass for a clean report.
-    let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
+    let mut text = crate::report::inert_json(&serde_json::to_string_pretty(&report).unwrap_or_default());
     text.push('\n');
     text
 }

@@ -23,6 +23,8 @@ mod tests;
 
 use crate::check::Report;
 
+pub(crate) use self::text::{inert_json, is_hostile};
+
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {

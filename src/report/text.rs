@@ -56,11 +56,25 @@ pub(super) fn safe(style: &Style, text: &str) -> String {
 }
 
 /// Characters that change what others look like, or look like nothing.
-pub(super) fn is_hostile(c: char) -> bool {
+pub(crate) fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// JSON as it is, but with every character that could steer a terminal or reorder what stands around it as an escape: the same document.
+pub(crate) fn inert_json(json: &str) -> String {
+    let mut inert = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if is_hostile(c) && c != '\n' {
+            c.encode_utf16(&mut units).iter().for_each(|unit| inert.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            inert.push(c);
+        }
+    }
+    inert
 }
 
 /// Lines of at most `width` columns, the first after `first` columns that are taken already, the others behind `hang` blanks.

@@ -12,10 +12,10 @@ use flowgate::{Project, check};
 
 use crate::common::{essences, options, projects, root, walk};
 
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("flowgate-base-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
@@ -29,7 +29,7 @@ impl Drop for Folder {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for file in walk(from) {
         let target = to.join(file.strip_prefix(from).unwrap());
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
@@ -37,7 +37,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn edit(folder: &Path, edits: impl Iterator<Item = (String, String, String)>) {
+pub(crate) fn edit(folder: &Path, edits: impl Iterator<Item = (String, String, String)>) {
     for (file, replace, by) in edits {
         let path = folder.join(&file);
         let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -51,11 +51,11 @@ fn cases() -> Document {
     Document::parse("cases.yaml", text, Format::Yaml, &Limits::default()).unwrap()
 }
 
-fn text<'d>(value: Value<'d>, key: &str) -> &'d str {
+pub(crate) fn text<'d>(value: Value<'d>, key: &str) -> &'d str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn edits<'d>(case: Value<'d>, key: &str) -> impl Iterator<Item = (String, String, String)> + use<'d> {
+pub(crate) fn edits<'d>(case: Value<'d>, key: &str) -> impl Iterator<Item = (String, String, String)> + use<'d> {
     let list = case.get(key).into_iter().flat_map(Value::items);
     list.map(|e| (text(e, "file").to_owned(), text(e, "replace").to_owned(), text(e, "by").to_owned()))
 }
@@ -66,7 +66,7 @@ fn line(place: &Place) -> &str {
     place.file.text.lines().nth(number - 1).unwrap_or_default()
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Output {
     let settings = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
     let run = Command::new("git").current_dir(folder).args(settings).args(arguments).env("GIT_CONFIG_NOSYSTEM", "1").output();
     let output = run.expect("these tests need git");
@@ -74,7 +74,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Output {
     output
 }
 
-fn flowgate(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn flowgate(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowgate"));
     for variable in ["COLUMNS", "NO_COLOR", "CLICOLOR_FORCE"] {
         command.env_remove(variable);
@@ -82,7 +82,7 @@ fn flowgate(folder: &Path, arguments: &[&str]) -> Output {
     command.current_dir(folder).args(arguments).output().unwrap()
 }
 
-fn json(output: &Output) -> serde_json::Value {
+pub(crate) fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
 }
@@ -503,7 +503,7 @@ fn a_broken_baseline_is_never_a_pass() {
 
 const LEAK: &str = "workflow: leak\nstage: draft\nowner: maya\npermission: treatment\noutputs:\n  helpdesk: { operator: helpdesk-inc, audience: internal }\nflows:\n  - { from: desk, to: helpdesk, fields: [remark, note] }\n";
 
-fn committed(name: &str, below: &str) -> Folder {
+pub(crate) fn committed(name: &str, below: &str) -> Folder {
     let repository = Folder::new(name);
     copy(&root().join("tests/base/project"), &repository.0.join(below));
     git(&repository.0, &["init", "-q"]);
@@ -512,17 +512,17 @@ fn committed(name: &str, below: &str) -> Folder {
     repository
 }
 
-fn commit(repository: &Folder) {
+pub(crate) fn commit(repository: &Folder) {
     git(&repository.0, &["add", "-A"]);
     git(&repository.0, &["commit", "-qm", "more"]);
 }
 
-fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, text).unwrap();
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

@@ -28,6 +28,7 @@ mod oracle;
 mod page;
 mod properties;
 mod rulebook;
+mod security;
 mod summary;
 mod tidy;
 mod traps;

@@ -169,7 +169,7 @@ fn documents_point_at_what_is_there() {
     let mut faults = Vec::new();
     let docs = walk(&root().join("docs")).into_iter().filter(|p| p.extension().is_some_and(|e| e == "md"));
     let docs = docs.map(|p| p.strip_prefix(root()).unwrap().display().to_string());
-    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/README.md"].map(str::to_owned);
+    let others = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md"].map(str::to_owned);
     for document in docs.chain(others) {
         let page = text(&root().join(&document));
         let folder = root().join(&document).parent().unwrap().to_owned();

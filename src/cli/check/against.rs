@@ -46,7 +46,7 @@ impl Against {
     }
 
     /// The project to compare with, what it is called and its commit; none where nothing was asked for.
-    pub(super) fn base(&self, root: &Path, limits: &Limits) -> Option<Result<Base, Problem>> {
+    pub(super) fn base(&self, root: &Path, named: &[PathBuf], limits: &Limits) -> Option<Result<Base, Problem>> {
         if let Some(folder) = &self.base_dir {
             let name = shown(folder);
             if !folder.is_dir() {
@@ -61,6 +61,9 @@ impl Against {
             return Some(Ok(Base { project, name, commit: None }));
         }
         let revision = self.base.as_ref()?;
+        if let Some(problem) = other_repository(root, named) {
+            return Some(Err(problem));
+        }
         let commit = if self.merge_base { Commit::merge_base(root, revision) } else { Commit::find(root, revision) };
         Some(commit.and_then(|commit| {
             let path = commit.path_of(root).ok_or_else(|| {
@@ -103,14 +106,11 @@ impl Against {
         kept.mark(report)
     }
 
-    /// Folders below those named that held a project in the base and hold none that is judged now, as seen from there.
-    ///
-    /// # Errors
-    /// A base whose folders cannot be listed.
-    pub(super) fn gone(&self, named: &[PathBuf], judged: &BTreeSet<PathBuf>) -> Result<Vec<String>, Problem> {
+    /// Folders below those named that held a project in the base and hold none that is judged now, as seen from there; and why nobody could tell.
+    pub(super) fn gone(&self, named: &[PathBuf], judged: &BTreeSet<PathBuf>) -> (BTreeSet<String>, Vec<Problem>) {
         const LIMIT: usize = 1_000_000;
-        let Some(revision) = &self.base else { return Ok(Vec::new()) };
-        let mut gone = BTreeSet::new();
+        let (mut gone, mut problems) = (BTreeSet::new(), Vec::new());
+        let Some(revision) = &self.base else { return (gone, problems) };
         for folder in named.iter().filter(|path| path.is_dir()) {
             let commit = if self.merge_base { Commit::merge_base(folder, revision) } else { Commit::find(folder, revision) };
             let Some((commit, path)) = commit.ok().and_then(|c| c.path_of(folder).map(|path| (c, path))) else { continue };
@@ -118,10 +118,15 @@ impl Against {
             // The folder may be new.
             let files = there.walk(".", &targets::is_passed_over, LIMIT).or_else(|error| match error.kind() {
                 ErrorKind::NotFound => Ok(Vec::new()),
-                _ => Err(Problem::new("base/unreadable", format!("cannot list the folders of the base: {}", why(&error)))
-                    .help("fetch the whole base, or compare with a folder (`--base-dir`)")),
-            })?;
-            for (file, _) in files {
+                _ => Err(error),
+            });
+            let files = files.map_err(|error| {
+                problems.push(
+                    Problem::new("base/unreadable", format!("cannot list the base of `{}`: {}", shown(folder), why(&error)))
+                        .help("nobody can tell which of its projects are gone; check a smaller folder, or fetch the commit again"),
+                );
+            });
+            for (file, _) in files.into_iter().flatten() {
                 let (inside, name) = file.rsplit_once('/').unwrap_or((".", &file));
                 let is_project = targets::ENDINGS.iter().any(|ending| name == format!("flowgate.{ending}"));
                 let in_pack = || {
@@ -140,7 +145,7 @@ impl Against {
                 }
             }
         }
-        Ok(gone.into_iter().collect())
+        (gone, problems)
     }
 
     /// Says what of the baseline is mended, where everything it could be about was judged.
@@ -153,4 +158,18 @@ impl Against {
             comparison.outlived.clone_from(&outlived);
         }
     }
+}
+
+/// Why a project has no base: it lies in a repository inside the one that was named. A revision would be looked up in the inner one, where whoever
+/// made it decides what `main` is.
+fn other_repository(root: &Path, named: &[PathBuf]) -> Option<Problem> {
+    let top = |folder: &Path| folder.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok()).map(Path::to_owned);
+    let named: Vec<PathBuf> =
+        named.iter().filter_map(|path| std::fs::canonicalize(path).ok()).filter(|path| root.starts_with(path)).collect();
+    let (own, tops) = (top(root)?, named.iter().filter_map(|path| top(path)).collect::<BTreeSet<_>>());
+    let problem = || {
+        Problem::new("base/other-repository", format!("`{}` is in a repository of its own, which has another history", targets::name(root)))
+            .help("check it by itself: name its folder on the command line")
+    };
+    (!tops.is_empty() && !tops.contains(&own)).then(problem)
 }

@@ -95,10 +95,8 @@ impl Check {
             self.against.name_outlived(baseline, partial, &mut judged);
         }
         let roots: BTreeSet<PathBuf> = targets.iter().filter_map(Target::root).collect();
-        let gone = self.against.gone(&self.paths, &roots).unwrap_or_else(|problem| {
-            problems.push(problem);
-            Vec::new()
-        });
+        let (gone, more) = self.against.gone(&self.paths, &roots);
+        problems.extend(more);
         let mut reports = with_problems(judged.into_iter().map(|(report, _)| report).collect(), problems);
         if let Some(report) = reports.first_mut() {
             report.notices.extend(gone.iter().map(|folder| {
@@ -174,7 +172,7 @@ impl Check {
                 let files = &named.files;
                 let project = judging::read(files, &limits);
                 let mut earlier = None;
-                let mut report = match self.against.base(&files.root, &limits) {
+                let mut report = match self.against.base(&files.root, &self.paths, &limits) {
                     None => crate::check(&project, options),
                     Some(Ok(base)) => {
                         let mut report = compare(&base.project, &project, options);

@@ -74,7 +74,7 @@ fn citing(words: &str, shelf: &Shelf, console: &Console) -> Option<String> {
         }
     }
     let rows: Vec<(&str, String)> = rules.into_iter().flat_map(|(id, lines)| lines.into_iter().map(move |line| (id, line))).collect();
-    let heading = format!("{} rules cite {}", rows.len(), text::printable(words));
+    let heading = format!("{} rules cite {}", rows.len(), text::line(words));
     (!rows.is_empty()).then(|| format!("{}\n{}", console.bold(&heading), text::entries(rows, 2, console.wrap())))
 }
 

@@ -124,7 +124,7 @@ fn step(name: &str, step: &StepType, console: &Console) -> String {
 
 /// What a page is about, and of what kind.
 pub(super) fn heading(console: &Console, name: &str, kind: &str) -> String {
-    format!("{} ({kind})\n\n", console.bold(&text::printable(name)))
+    format!("{} ({kind})\n\n", console.bold(&text::line(name)))
 }
 
 /// A page without its own heading, which the caller has printed.

@@ -41,7 +41,7 @@ pub(super) fn write(report: &Report, circumstances: &Circumstances) -> String {
         "flows": record.diagram.flows.iter().map(flow).collect::<Vec<_>>(),
         "report": serde_json::from_str::<Json>(&crate::report::json::render(&[report])).unwrap_or_default(),
     });
-    format!("{document:#}\n")
+    crate::report::inert_json(&format!("{document:#}\n"))
 }
 
 fn pack(pack: &PackRecord) -> Json {

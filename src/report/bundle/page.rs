@@ -7,9 +7,9 @@ use crate::check::Report;
 use crate::finding::Finding;
 use crate::judge::Severity;
 use crate::record::{PackRecord, Record};
-use crate::report::markdown::escape::{block, cited, code, prose};
+use crate::report::markdown::escape::{STYLE, block, cited, code, prose};
 use crate::report::markdown::finding::{COLUMNS, Places, details, problem, row, waived};
-use crate::report::text::count;
+use crate::report::text::{count, safe};
 
 pub(super) fn write(report: &Report, circumstances: &Circumstances) -> String {
     // The places of a project that was copied elsewhere are the same.
@@ -94,7 +94,7 @@ impl Page<'_> {
             }
         }
         self.line("- the same bundle again, from the top of the repository:\n");
-        self.line(&block("sh", &circumstances.command));
+        self.line(&block("sh", &safe(&STYLE, &circumstances.command)));
     }
 
     fn result(&mut self, report: &Report) {

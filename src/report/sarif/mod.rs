@@ -72,7 +72,7 @@ fn render_within(reports: &[&Report], limits: &Limits) -> String {
     let runs = groups.into_iter().map(|group| run(group, limits, &mut ids)).collect();
     let log = Log { schema: SCHEMA, version: "2.1.0", runs };
     // Strings, numbers and lists always serialise; an empty document would fail its schema rather than pass for a clean report.
-    let mut text = serde_json::to_string_pretty(&log).unwrap_or_default();
+    let mut text = crate::report::inert_json(&serde_json::to_string_pretty(&log).unwrap_or_default());
     text.push('\n');
     text
 }
