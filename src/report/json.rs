@@ -17,7 +17,7 @@ pub(super) fn render(reports: &[&Inner]) -> String {
         return one(only);
     }
     let each = |report: &&Inner| {
-        let project = serde_json::Value::from(report.name.clone());
+        let project = crate::report::inert_json(&serde_json::Value::from(report.name.clone()).to_string());
         format!("{{ \"project\": {project}, \"report\":\n{} }}", one(report).trim_end())
     };
     format!("[\n{}\n]\n", reports.iter().map(each).collect::<Vec<_>>().join(",\n"))
