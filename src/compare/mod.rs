@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::causes::Search;
 use crate::check::{Comparison, GATE_CHANGED, GATE_WAIVED, Options, Report, check};
 use crate::finding::{Finding, Standing};
-use crate::load::COMMIT_UNREADABLE;
+use crate::load::Folder;
 use crate::problem::{Place, Problem};
 use crate::project::Project;
 
@@ -66,7 +66,7 @@ pub fn compare(base: &Project, head: &Project, options: &Options) -> Report {
     // What counts comes first; the order within stays.
     report.findings.sort_by_key(|f| !f.counts());
     // A base that is broken is mended by a change; one that cannot be read is not, and what it seems to lack hides what the change makes worse.
-    report.problems.extend(before.problems.iter().filter(|p| p.code == COMMIT_UNREADABLE).cloned());
+    report.problems.extend(base.folder.as_ref().and_then(Folder::failure));
     report.problems.sort_by_cached_key(Problem::sort_key);
     if !before.problems.is_empty() {
         report.notices.push(base_problems(&before.problems));

@@ -85,9 +85,9 @@ static int due_fd(const char *name, int fd) {
 
 #define FAIL_IF(check, result) \
   do { \
-    int e = check; \
-    if (e > 0) { \
-      errno = e; \
+    int failed_ = check; \
+    if (failed_ > 0) { \
+      errno = failed_; \
       return result; \
     } \
   } while (0)
