@@ -11,7 +11,7 @@ use crate::finding::{Finding, findings, waived};
 use crate::graph;
 use crate::judge::{self, Judge, Judged, Policies, Severity};
 use crate::load::{self, Folder, Limits, Value};
-use crate::packs::{Library, Selection};
+use crate::packs::{Library, Selection, UNKNOWN_PACK};
 use crate::problem::{Place, Problem, SourceFile, Span};
 use crate::project::Project;
 use crate::propagate::{DEFAULT_VARIANT_CAP, Propagation, propagate};
@@ -159,6 +159,8 @@ pub fn check(project: &Project, options: &Options) -> Report {
     let mut selection = options.selection.clone();
     let (packs, private) = project.packs(&mut problems);
     selection.private.extend(private);
+    let named = project.file.iter().filter(|_| !options.replace_packs).filter_map(|f| f.root().get("packs"));
+    let named: Vec<Value<'_>> = named.flat_map(Value::items).collect();
     if options.replace_packs {
         selection.listed_only = true;
     } else {
@@ -167,7 +169,7 @@ pub fn check(project: &Project, options: &Options) -> Report {
     }
     selection.limits = options.limits.clone();
     let (library, more) = Library::load(&selection);
-    problems.extend(more);
+    problems.extend(more.into_iter().map(|problem| named.iter().copied().fold(problem, pointed)));
     let permits = project.permits(&options.limits, &mut problems);
     let mut report = match judge::with_room(|| judged(project, options, &library, permits.as_ref(), &mut problems)) {
         Ok(Ok(report)) => report,
@@ -179,7 +181,8 @@ pub fn check(project: &Project, options: &Options) -> Report {
     problems.extend(project.folder.as_ref().and_then(Folder::failure));
     problems.sort_by_cached_key(Problem::sort_key);
     problems.dedup_by_key(|p| p.sort_key());
-    report.problems = problems;
+    report.problems = problems.into_iter().map(Problem::spelt_out).collect();
+    report.notices = report.notices.into_iter().map(Problem::spelt_out).collect();
     report.problems_shown = Some(options.limits.problems);
     report
 }
@@ -249,6 +252,8 @@ fn judged(
     notices.extend(packs_without_role(project, library));
     notices.extend(idle_wildcards);
     notices.extend(covers_nothing);
+    notices.extend(judge::remarks(&policies, &graph));
+    notices.extend(project.notices.iter().cloned());
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);
     let record = options.record.then(|| {
         let (base, propagation, policies) = (&base, &propagation, &policies);
@@ -271,6 +276,13 @@ fn whole<'g, 'd>(propagation: Propagation<'g, 'd>, graph: &graph::FlowGraph<'d>,
         "name fields where flows carry everything, or give a part of the project a `flowgate.yaml` of its own; or {}",
         load::raise("crossings")
     )))
+}
+
+/// A pack that is not there is pointed at where the project names it.
+fn pointed(problem: Problem, named: Value<'_>) -> Problem {
+    let text = named.as_str().unwrap_or_default();
+    let about = problem.places.is_empty() && problem.code == UNKNOWN_PACK && problem.message.ends_with(&format!(" `{text}`"));
+    if about { problem.at(named.document().file(), named.span(), "no such pack") } else { problem }
 }
 
 fn as_of(project: &Project, options: &Options) -> Date {

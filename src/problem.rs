@@ -100,6 +100,21 @@ impl Problem {
         self
     }
 
+    /// Says of every character in a quoted name that is no plain one what it is: two names that look alike are told apart by nothing else.
+    #[must_use]
+    pub fn spelt_out(mut self) -> Self {
+        let help = self.help.as_deref().unwrap_or_default();
+        let quoted: String = self.message.split('`').skip(1).step_by(2).chain(help.split('`').skip(1).step_by(2)).collect();
+        if let Some(said) = odd_characters(&quoted) {
+            self.help = Some(match self.help.take() {
+                Some(help) if !help.contains("U+") => format!("{said}; {help}"),
+                Some(help) => help,
+                None => said,
+            });
+        }
+        self
+    }
+
     /// Order of reports: by file, then place, then code and message.
     #[must_use]
     pub fn sort_key(&self) -> (String, u32, &'static str, String) {
@@ -156,4 +171,18 @@ pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str
         .filter(|(distance, c)| *distance <= 1 + word.len().max(c.len()) / 4)
         .min_by_key(|(distance, c)| (*distance, *c))
         .map(|(_, c)| c)
+}
+
+/// What the characters of a name are that are no plain ones, by their code points; none where all are plain.
+#[must_use]
+pub fn odd_characters(name: &str) -> Option<String> {
+    let mut odd: Vec<char> = name.chars().filter(|c| !c.is_ascii() && *c != '…').collect();
+    odd.sort_unstable();
+    odd.dedup();
+    odd.truncate(4);
+    let shown = |c: &char| {
+        let code = u32::from(*c);
+        if c.is_alphanumeric() { format!("`{c}` is U+{code:04X}") } else { format!("it holds U+{code:04X}") }
+    };
+    (!odd.is_empty()).then(|| format!("{}, no plain letter", odd.iter().map(shown).collect::<Vec<_>>().join(", ")))
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::facts::is_elsewhere;
 use crate::load::{self, Commit, Document, Folder, Limits, Value};
 use crate::packs::PackFolder;
-use crate::problem::{Problem, SourceFile, why};
+use crate::problem::{Place, Problem, SourceFile, why};
 use crate::record::Input;
 
 /// The documents of one project, and where it lies.
@@ -24,6 +24,8 @@ pub struct Project {
     pub waivers: Option<Document>,
     /// Files that could not be read.
     pub problems: Vec<Problem>,
+    /// What looks like a declaration and is not read.
+    pub notices: Vec<Problem>,
 }
 
 /// Documents longer than this have no SHA-256 here.
@@ -38,7 +40,10 @@ impl Project {
     #[must_use]
     pub fn read(start: &Path, limits: &Limits) -> Self {
         match load::find_project(start) {
-            Ok(files) => Self::read_files(files.root, files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits),
+            Ok(files) => {
+                let read = Self::read_files(files.root, files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits);
+                Self { notices: files.unread, ..read }
+            }
             Err(problem) => Self { problems: vec![problem], ..Self::default() },
         }
     }
@@ -72,7 +77,7 @@ impl Project {
     pub fn read_commit(commit: &Arc<Commit>, path: &str, limits: &Limits) -> Self {
         let load::Snapshot { project, waivers, flows, problems } = load::read_snapshot(commit, path, limits);
         let folder = Some(Folder::Commit(Arc::clone(commit), path.to_owned()));
-        Self { folder, file: project, workflows: flows, waivers, problems }
+        Self { folder, file: project, workflows: flows, waivers, problems, notices: Vec::new() }
     }
 
     /// There is nothing here: no project file and no workflow.
@@ -95,8 +100,8 @@ impl Project {
             let name = value.as_str().unwrap_or_default();
             if !name.starts_with('.') {
                 packs.push(name.to_owned());
-            } else if let Some(folder) = &self.folder {
-                private.push(PackFolder::of_project(folder, name));
+            } else if let (Some(folder), Some(file)) = (&self.folder, self.file.as_ref().map(Document::file)) {
+                private.push(PackFolder::of_project(folder, name).named_at(Place::new(file, value.span(), "named here")));
             } else if let Some(file) = &self.file {
                 problems.push(
                     Problem::new("packs/no-root", "a private pack is named by a path, and standard input has none")
@@ -158,10 +163,10 @@ impl Project {
                 let too_long = matches!(&failed, Some(Err(error)) if error.kind() == ErrorKind::FileTooLarge);
                 let because = match failed {
                     Some(Err(error)) => format!(": {}", why(&error)),
-                    Some(_) => ": it is not UTF-8".to_owned(),
+                    Some(_) => ": it is not utf-8".to_owned(),
                     None => String::new(),
                 };
-                let way_out = if too_long { load::raise("policy-bytes") } else { "the path is relative to the project file".to_owned() };
+                let way_out = if too_long { load::raise("policy-bytes") } else { "the path is relative to the project file, and stays in its repository".to_owned() };
                 problems.push(
                     Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`{because}"))
                         .at(file.file(), value.span(), "named here")

@@ -241,6 +241,7 @@ fn committed_inputs(folder: &Folder, limits: &Limits) -> BTreeSet<String> {
         workflows: files.iter().filter(own).filter(|name| is_flow(name)).filter_map(parse).collect(),
         waivers: named("flowgate.waivers").as_ref().and_then(parse),
         problems: Vec::new(),
+        notices: Vec::new(),
     };
     project.inputs().into_iter().map(|i| i.name).collect()
 }

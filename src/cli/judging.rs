@@ -73,7 +73,8 @@ impl Judging {
 
 /// Reads the files of a project.
 pub(super) fn read(files: &ProjectFiles, limits: &Limits) -> Project {
-    Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits)
+    let read = Project::read_files(files.root.clone(), files.project.as_deref(), files.waivers.as_deref(), &files.flows, limits);
+    Project { notices: files.unread.clone(), ..read }
 }
 
 /// The clock is read here and nowhere else. By a clock that was never set no waiver has run out and every agreement still holds.

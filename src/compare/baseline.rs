@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::check::Report;
 use crate::finding::{DatumNames, Finding, Standing};
 use crate::judge::Severity;
-use crate::load::{Limits, raise};
+use crate::load::{Document, Format, Limits, raise};
 use crate::problem::{Problem, why};
 
 const FORMAT_VERSION: u32 = 1;
@@ -79,6 +79,8 @@ impl Baseline {
             std::io::ErrorKind::FileTooLarge => failed(why(&error)).help(raise("file-bytes")),
             _ => failed(why(&error)),
         })?;
+        // What is malformed has a place; what is given twice would count once in silence.
+        Document::parse(&shown, bytes.clone(), Format::Json, limits)?;
         Self::parse(&bytes).map_err(failed)
     }
 

@@ -155,7 +155,9 @@ impl<'d> Builder<'d> {
                 let name = host.as_str().unwrap_or_default();
                 match self.graph.find_node(workflow, name) {
                     Some(found) if found != id => self.graph.nodes[id].host = Some(found),
-                    _ => self.unknown_node(workflow, document, name, host.span()),
+                    // A host that is the node itself is reported as a contradiction.
+                    Some(_) => {}
+                    None => self.unknown_node(workflow, document, name, host.span()),
                 }
             }
             // An operator nobody declares is reported with all other references; here it is somebody outside, so that what is not known does not pass.

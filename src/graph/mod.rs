@@ -2,6 +2,7 @@
 //! else. Never knows what a class means.
 
 mod build;
+mod contradictions;
 mod facts;
 mod papers;
 mod references;

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::references::{At, Checker};
+use crate::declare::NodeKind;
 use crate::load::{Document, Value};
 use crate::problem::{Problem, Span, did_you_mean};
+use crate::validate;
 use crate::vocabulary::{Attribute, Vocabulary};
 
 impl<'d> Checker<'_, 'd> {
@@ -21,9 +23,6 @@ impl<'d> Checker<'_, 'd> {
                 }
                 if let Some(approver) = waiver.get("approver") {
                     self.name_of(at, approver, self.graph.people.keys().copied().collect(), "person", "graph/unknown-person");
-                }
-                if let Some(expires) = waiver.get("expires") {
-                    self.date(at, expires);
                 }
             }
         }
@@ -46,7 +45,17 @@ impl<'d> Checker<'_, 'd> {
     }
 
     pub(super) fn evidence(&mut self, at: At<'d>, root: Value<'d>, vocabulary: &Vocabulary) {
-        for (_, value) in root.get("evidence").into_iter().flat_map(Value::entries) {
+        for (id, value) in root.get("evidence").into_iter().flat_map(Value::entries) {
+            let project = self.graph.declarations.project.filter(|_| at.workflow.is_some());
+            let shared = project.and_then(|p| Some((p, p.root().get("evidence")?.get(id)?)));
+            if let Some((project, first)) = shared {
+                self.problems.push(
+                    Problem::new("graph/duplicate-evidence", format!("the evidence `{id}` is declared twice"))
+                        .at(at.document.file(), value.key_span().unwrap_or(value.span()), "declared again here")
+                        .at(project.file(), first.key_span().unwrap_or(first.span()), "first declared here")
+                        .help("rename one of them: whoever names it would mean either"),
+                );
+            }
             self.record(at, value, vocabulary.entity("Evidence"));
             for covered in value.get("covers").into_iter().flat_map(Value::items) {
                 self.covered(at, covered);
@@ -60,14 +69,54 @@ impl<'d> Checker<'_, 'd> {
         if !self.library.providers.services().any(|known| known == service) {
             self.unknown_service(at, service, span);
         }
+        self.profile_facts(at.document, NodeKind::Endpoint, value, attributes);
+    }
+
+    /// What a profile says of a fact is what a node could say of it.
+    fn fact_values(&mut self, document: &Document, kind: NodeKind, fact: &str, entry: Value<'_>) {
+        if let Some(value) = entry.get("value") {
+            self.problems.extend(validate::fact(kind.word(), fact, document, &value.to_json(), value.span()));
+        }
+        let by = entry.get("by").and_then(Value::as_str);
+        for (key, value) in entry.get("values").into_iter().flat_map(Value::entries) {
+            self.problems.extend(validate::fact(kind.word(), fact, document, &value.to_json(), value.span()));
+            let span = value.key_span().unwrap_or(value.span());
+            self.problems.extend(by.and_then(|by| validate::fact(kind.word(), by, document, &key.into(), span)));
+        }
+    }
+
+    /// The facts of a private pack's profiles: nobody else checks them.
+    pub(super) fn private_profiles(&mut self, vocabulary: &Vocabulary) {
+        let library = self.library;
+        for profile in library.providers.private() {
+            let root = profile.root();
+            self.profile_facts(profile.document(), NodeKind::Endpoint, root, vocabulary.entity("Endpoint"));
+            for (_, copy) in root.get("copies").into_iter().flat_map(Value::entries) {
+                self.profile_facts(profile.document(), NodeKind::Store, copy, vocabulary.entity("Store"));
+            }
+        }
+    }
+
+    fn profile_facts(&mut self, document: &Document, kind: NodeKind, value: Value<'_>, attributes: &[Attribute]) {
+        let holder = if kind == NodeKind::Endpoint { "an endpoint" } else { "a copy" };
         for (fact, entry) in value.get("facts").into_iter().flat_map(Value::entries) {
             let known: Vec<&str> = attributes.iter().filter(|a| !a.computed).map(|a| a.name.as_str()).collect();
             if !known.contains(&fact) {
                 let near = did_you_mean(fact, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
                 self.problems.push(
-                    Problem::new("graph/unknown-fact", format!("an endpoint has no fact `{fact}`"))
-                        .at(at.document.file(), entry.key_span().unwrap_or(entry.span()), "no such fact")
-                        .help(near.unwrap_or_else(|| "`flowgate schema flow` lists the facts of an endpoint".to_owned())),
+                    Problem::new("graph/unknown-fact", format!("{holder} has no fact `{fact}`"))
+                        .at(document.file(), entry.key_span().unwrap_or(entry.span()), "no such fact")
+                        .help(near.unwrap_or_else(|| format!("`flowgate schema flow` lists the facts of {holder}"))),
+                );
+            }
+            self.fact_values(document, kind, fact, entry);
+            if let Some(by) = entry.get("by").filter(|by| !known.contains(&by.as_str().unwrap_or_default())) {
+                let name = by.as_str().unwrap_or_default();
+                let near = did_you_mean(name, known.iter().copied()).map(|n| format!("did you mean `{n}`? "));
+                self.problems.push(
+                    Problem::new("graph/unknown-fact", format!("{holder} has no fact `{name}`"))
+                        .at(document.file(), by.span(), "no such fact")
+                        .help(format!("{}`by` names the fact that decides this one", near.unwrap_or_default())),
                 );
             }
         }

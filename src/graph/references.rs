@@ -21,6 +21,7 @@ pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocab
             checker.record(at, value, vocabulary.entity(node.kind.entity()));
             checker.step_type(id, value);
             checker.effects(at, value);
+            checker.accepts(at, value);
             checker.source_contracts(at, value);
             checker.operator_of_service(id);
             checker.host(id);
@@ -33,7 +34,9 @@ pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocab
         checker.record(at, workflow.document.root(), vocabulary.entity("Workflow"));
         checker.evidence(at, workflow.document.root(), vocabulary);
     }
-    checker.flows();
+    checker.flows(vocabulary);
+    checker.private_profiles(vocabulary);
+    checker.contradictions(vocabulary);
 }
 
 #[derive(Clone, Copy)]
@@ -53,9 +56,6 @@ impl<'d> Checker<'_, 'd> {
         let Some(document) = self.graph.declarations.project else { return };
         let at = At { document, workflow: None };
         self.record(at, document.root(), vocabulary.entity("Project"));
-        if let Some(as_of) = document.root().get("as_of") {
-            self.date(at, as_of);
-        }
         for (section, entity) in
             [("parties", "Party"), ("agreements", "Agreement"), ("addressable", "Attestation"), ("qi_approvals", "Attestation")]
         {
@@ -63,9 +63,33 @@ impl<'d> Checker<'_, 'd> {
                 self.record(at, value, vocabulary.entity(entity));
             }
         }
+        for (_, agreement) in document.root().get("agreements").into_iter().flat_map(Value::entries) {
+            for key in ["consents", "notices"] {
+                for (name, value) in agreement.get(key).into_iter().flat_map(Value::entries) {
+                    self.known_name(
+                        at,
+                        name,
+                        value.key_span().unwrap_or(value.span()),
+                        parties(self.graph),
+                        "party",
+                        "graph/unknown-party",
+                    );
+                }
+            }
+            for approval in agreement.get("approvals").into_iter().flat_map(Value::items) {
+                if let Some(party) = approval.get("party") {
+                    self.name_of(at, party, parties(self.graph), "party", "graph/unknown-party");
+                }
+            }
+        }
         for (_, person) in document.root().get("people").into_iter().flat_map(Value::entries) {
             if let Some(party) = person.get("party") {
                 self.name_of(at, party, parties(self.graph), "party", "graph/unknown-party");
+            }
+        }
+        for (_, value) in document.root().get("providers").into_iter().flat_map(Value::entries) {
+            if let Some(person) = value.get("checked").and_then(|c| c.get("by")) {
+                self.name_of(at, person, self.graph.people.keys().copied().collect(), "person", "graph/unknown-person");
             }
         }
         for (_, value) in document.root().get("defaults").into_iter().flat_map(Value::entries) {
@@ -142,7 +166,6 @@ impl<'d> Checker<'_, 'd> {
         match fact_type {
             FactType::Set(element) => value.items().for_each(|item| self.fact(at, item, element)),
             FactType::Record(attributes) => self.record(at, value, attributes),
-            FactType::Date if value.as_str() != Some("none") => self.date(at, value),
             FactType::Entity(entity) => match entity.as_str() {
                 "Party" => self.name_of(at, value, parties(self.graph), "party", "graph/unknown-party"),
                 "Agreement" => {
@@ -155,6 +178,11 @@ impl<'d> Checker<'_, 'd> {
             FactType::Name(NameKind::Person) => {
                 self.name_of(at, value, self.graph.people.keys().copied().collect(), "person", "graph/unknown-person");
             }
+            FactType::Long if value.as_int().is_none() && value.as_float().is_some() => self.problems.push(
+                Problem::new("graph/not-a-whole-number", "this number is not written as a whole number")
+                    .at(at.document.file(), value.span(), "would be read by no rule")
+                    .help("write its digits alone, without a point and an exponent, in 64 bits"),
+            ),
             FactType::Name(NameKind::Service) => self.service(at, value),
             FactType::Name(NameKind::Evidence) => {
                 let section = |document: &'d Document| document.root().get("evidence").into_iter().flat_map(Value::entries);
@@ -170,16 +198,6 @@ impl<'d> Checker<'_, 'd> {
                 }
             }
             _ => {}
-        }
-    }
-
-    pub(super) fn date(&mut self, at: At<'d>, value: Value<'d>) {
-        if value.as_str().is_some_and(|text| text.parse::<jiff::civil::Date>().is_err()) {
-            self.problems.push(
-                Problem::new("graph/no-such-date", "this date is not in the calendar")
-                    .at(at.document.file(), value.span(), "no such day")
-                    .help("write YYYY-MM-DD"),
-            );
         }
     }
 
@@ -212,7 +230,12 @@ impl<'d> Checker<'_, 'd> {
     }
 
     pub(super) fn name_of(&mut self, at: At<'d>, value: Value<'d>, known: Vec<&str>, noun: &str, code: &'static str) {
-        let Some(name) = value.as_str() else { return };
+        if let Some(name) = value.as_str() {
+            self.known_name(at, name, value.span(), known, noun, code);
+        }
+    }
+
+    fn known_name(&mut self, at: At<'d>, name: &str, span: Span, known: Vec<&str>, noun: &str, code: &'static str) {
         if known.contains(&name) {
             return;
         }
@@ -222,9 +245,7 @@ impl<'d> Checker<'_, 'd> {
             None => format!("declare it, or name one of: {}", listed(&known)),
         };
         self.problems.push(
-            Problem::new(code, format!("there is no {noun} `{name}`"))
-                .at(at.document.file(), value.span(), format!("no such {noun}"))
-                .help(help),
+            Problem::new(code, format!("there is no {noun} `{name}`")).at(at.document.file(), span, format!("no such {noun}")).help(help),
         );
     }
 
@@ -270,16 +291,34 @@ impl<'d> Checker<'_, 'd> {
         }
     }
 
+    /// Classes and labels that a node is approved for: a misspelt one approves of nothing.
+    fn accepts(&mut self, at: At<'d>, value: Value<'d>) {
+        let copies = value.get("copies").into_iter().flat_map(Value::entries).map(|(_, copy)| copy);
+        for name in std::iter::once(value).chain(copies).filter_map(|v| v.get("accepts")).flat_map(Value::items) {
+            self.any_label(at, name);
+        }
+    }
+
     fn any_label(&mut self, at: At<'d>, value: Value<'d>) {
         let name = value.as_str().unwrap_or_default();
         if self.graph.taxonomy.find_any(name).is_none() {
-            self.label(at, value, LabelKind::Class);
+            self.problems.push(
+                Problem::new("graph/unknown-class", format!("there is no class or label `{name}`"))
+                    .at(at.document.file(), value.span(), "not in the taxonomy")
+                    .help(self.graph.taxonomy.suggest_any(name)),
+            );
         }
     }
 
     /// Fields on flows: each must be something the node it leaves can hold.
-    fn flows(&mut self) {
+    fn flows(&mut self, vocabulary: &Vocabulary) {
         let available = available_names(self.graph);
+        let facts = vocabulary.follow(vocabulary.context("receive"), &["flow"]).unwrap_or_default();
+        for (_, edge) in self.graph.edges.iter() {
+            if let Some(value) = edge.value {
+                self.record(At { document: edge.document, workflow: Some(edge.workflow) }, value, facts);
+            }
+        }
         for (_, edge) in self.graph.edges.iter() {
             self.ports(edge);
             let Selected::Named(list) = &edge.selected else { continue };
@@ -312,6 +351,7 @@ impl<'d> Checker<'_, 'd> {
         let known = forms.iter().copied().collect::<Vec<_>>();
         let help = match did_you_mean(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if name == "*" => "write `fields: \"*\"` for everything".to_owned(),
             None if known.is_empty() => format!("no flow brings anything to `{from}` yet"),
             None => format!("`{from}` can send: {}", listed(&known)),
         };

@@ -19,6 +19,10 @@ pub(super) struct Clauses {
     pub(super) mentions: LabelSet,
     /// Types of the entities it names.
     pub(super) literals: BTreeSet<String>,
+    /// Parties and agreements it names: type and id.
+    pub(super) named: BTreeSet<(String, String)>,
+    /// Words it looks for, with the attribute it looks in.
+    pub(super) words: BTreeSet<(String, String)>,
     /// It adds, subtracts or multiplies.
     pub(super) arithmetic: bool,
 }
@@ -166,6 +170,7 @@ fn survey(expr: &pst::Expr, taxonomy: &Taxonomy, clauses: &mut Clauses) {
         pst::Expr::HasAttr { attrs, .. } => clauses.attributes.extend(attrs.iter().map(ToString::to_string)),
         pst::Expr::Literal(pst::Literal::EntityUID(uid)) => {
             clauses.literals.insert(uid.ty.0.id.to_string());
+            clauses.named.insert((uid.ty.0.id.to_string(), uid.eid.to_string()));
             if let Some(id) = label_of(taxonomy, uid) {
                 clauses.mentions.insert(id);
             }
@@ -174,10 +179,29 @@ fn survey(expr: &pst::Expr, taxonomy: &Taxonomy, clauses: &mut Clauses) {
             clauses.arithmetic = true
         }
         pst::Expr::UnaryOp { op: pst::UnaryOp::Neg, .. } => clauses.arithmetic = true,
+        pst::Expr::BinaryOp {
+            op: pst::BinaryOp::Contains | pst::BinaryOp::ContainsAny | pst::BinaryOp::ContainsAll | pst::BinaryOp::Eq,
+            left,
+            right,
+        } => {
+            if let pst::Expr::GetAttr { attr, .. } = &**left {
+                words(attr, right, &mut clauses.words);
+            }
+        }
         _ => {}
     }
     for child in children(expr) {
         survey(child, taxonomy, clauses);
+    }
+}
+
+/// The words an attribute is compared with: one, several, or those of records, by their own keys.
+fn words(attribute: &str, expr: &pst::Expr, found: &mut BTreeSet<(String, String)>) {
+    match expr {
+        pst::Expr::Literal(pst::Literal::String(word)) => drop(found.insert((attribute.to_owned(), word.to_string()))),
+        pst::Expr::Set(items) => items.iter().for_each(|item| words(attribute, item, found)),
+        pst::Expr::Record(items) => items.iter().for_each(|(key, item)| words(key, item, found)),
+        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod ask;
 mod built;
+mod cedar;
 mod clauses;
 mod guard;
 mod labels;
@@ -14,6 +15,8 @@ mod severity;
 mod stage;
 mod texts;
 mod verdicts;
+mod words;
+mod yields;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -34,6 +37,7 @@ pub use self::policies::{Policies, Policy, PolicyId, Role};
 pub use self::severity::Severity;
 pub use self::stage::Stage;
 pub use self::texts::placeholders;
+pub use self::words::remarks;
 
 /// Judges one project.
 pub struct Judge<'j, 'g, 'd> {

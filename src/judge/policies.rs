@@ -9,14 +9,15 @@ use cedar_policy::{Effect, Entities, PolicySet, Request, Schema, ValidationMode,
 use rayon::prelude::*;
 
 use super::built::{cut_schema, load_file, validator};
+use super::cedar;
 use super::clauses::{self, Clauses, Reason};
 use super::guard;
 use super::scope::{self, Scope};
 use super::severity::Severity;
 use super::stage::Stage;
-use super::texts::{Template, template};
+use super::texts::{Template, annotation, is_code, template};
 use crate::ids;
-use crate::load::{Limits, raise};
+use crate::load::{Limits, first_control, raise};
 use crate::packs::{LabelSet, Library, Taxonomy};
 use crate::problem::{Problem, SourceFile, Span, did_you_mean};
 use crate::table::Table;
@@ -128,6 +129,12 @@ impl Policy {
         reasons
     }
 
+    /// The place of a piece of its text; the whole policy where it is not found.
+    pub(super) fn span_of(&self, piece: &str) -> Span {
+        let at = self.file.slice(self.span).find(piece).map(|at| self.span.start as usize + at);
+        at.map_or(self.span, |at| Span::new(at, at + piece.len()))
+    }
+
     /// It looks at the datum a node holds, beyond its classes and labels.
     #[must_use]
     pub fn reads_datum(&self) -> bool {
@@ -209,6 +216,7 @@ impl Policies {
                 policy.scope.actions = Some(others.clone());
             }
         }
+        problems.extend(super::yields::check(&found, library));
         let mentioned = found.iter().flat_map(|p| p.clauses.attributes.iter().cloned()).collect();
         let schema = cut_schema(vocabulary, &library.taxonomy, &mentioned)?;
         Ok(Self { table: found.into_iter().collect(), mentioned, schema, own_permits: own_permits.is_some() })
@@ -252,6 +260,15 @@ impl<'l> Loader<'l> {
 
     /// Reads a file that the guard lets through.
     pub(super) fn read(&mut self, file: &Arc<SourceFile>, role: Role, id: &str) {
+        if let Some((at, c)) = first_control(&file.text) {
+            let span = Span::new(at, at + c.len_utf8());
+            self.problems.push(
+                Problem::new("judge/hidden-character", format!("character U+{:04X} in a policy", u32::from(c)))
+                    .at(file, span, "not printable")
+                    .help("remove it: what a reviewer sees of a policy is what it says"),
+            );
+            return;
+        }
         match guard::check(file, self.limits) {
             Ok(()) => self.file(file, role, id),
             Err(problem) => self.problems.push(problem),
@@ -262,7 +279,7 @@ impl<'l> Loader<'l> {
         let set = match PolicySet::from_str(&file.text) {
             Ok(set) => set,
             Err(error) => {
-                self.problems.push(cedar_problem(file, "judge/bad-policy", &error));
+                self.problems.push(cedar::problem(file, "judge/bad-policy", &error, self.taxonomy));
                 return;
             }
         };
@@ -278,13 +295,21 @@ impl<'l> Loader<'l> {
                     .help("write a policy without `?principal` and `?resource`"),
             );
         }
+        if role == Role::Rule && set.is_empty() {
+            self.problems.push(
+                Problem::new("judge/no-policy", format!("the rule `{id}` holds no policy"))
+                    .at(file, Span::new(0, 0), "nothing is forbidden here")
+                    .help("write its `forbid`, or delete the folder; `flowgate new rule` shows one"),
+            );
+        }
         let result = self.validator.validate(&set, ValidationMode::Strict);
         let before = self.problems.len();
-        for error in result.validation_errors() {
-            self.problems.push(cedar_problem(file, "judge/bad-policy", error));
-        }
-        for warning in result.validation_warnings() {
-            self.problems.push(cedar_problem(file, "judge/suspect-policy", warning));
+        let errors = result.validation_errors().map(|e| cedar::problem(file, "judge/bad-policy", e, self.taxonomy)).collect();
+        self.problems.extend(cedar::folded(errors));
+        // A policy with an error cannot be satisfied either: the warning follows from it.
+        if self.problems.len() == before {
+            let warnings = result.validation_warnings().map(|w| cedar::problem(file, "judge/suspect-policy", w, self.taxonomy));
+            self.problems.extend(warnings);
         }
         if self.problems.len() > before {
             return;
@@ -439,7 +464,7 @@ impl<'l> Loader<'l> {
             if !KNOWN.contains(&key) {
                 let near = did_you_mean(key, KNOWN).map(|n| format!("did you mean `@{n}`? ")).unwrap_or_default();
                 return Err(Problem::new("judge/unknown-annotation", format!("there is no annotation `@{key}`"))
-                    .at(file, span, "in this policy")
+                    .at(file, annotation(file, span, key), "not an annotation")
                     .help(format!("{near}annotations: {}", KNOWN.join(", "))));
             }
         }
@@ -453,18 +478,39 @@ impl<'l> Loader<'l> {
         let severity = policy.annotation("severity").unwrap_or_default();
         made.severity = Severity::of(severity).ok_or_else(|| {
             Problem::new("judge/bad-severity", format!("`{severity}` is not a severity"))
-                .at(file, span, "in this policy")
+                .at(file, annotation(file, span, "severity"), "not a severity")
                 .help("error, warning or note")
         })?;
         if let Some(word) = policy.annotation("stage") {
             made.stage = Stage::of(word).ok_or_else(|| {
                 Problem::new("judge/bad-stage", format!("`{word}` is not a stage"))
-                    .at(file, span, "in this policy")
+                    .at(file, annotation(file, span, "stage"), "not a stage")
                     .help("the stage from which on the rule is asked: draft, pilot or production")
             })?;
         }
-        made.message = template(file, span, policy.annotation("message").unwrap_or_default(), &mut made.clauses)?;
-        made.help = template(file, span, policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
+        for (key, fits, help) in [
+            (
+                "waivable",
+                matches!(policy.annotation("waivable"), None | Some("true" | "false")),
+                "`@waivable(\"false\")` makes a rule that takes no waiver; leave it out for one that does",
+            ),
+            (
+                "absent",
+                matches!(policy.annotation("absent"), None | Some("violation")),
+                "`@absent(\"violation\")` makes a missing fact a violation; leave it out for `undeclared`",
+            ),
+            ("code", policy.annotation("code").is_none_or(is_code), "a code holds a to z, digits, `-` and `_`, and begins with a letter"),
+        ] {
+            if !fits {
+                let word = policy.annotation(key).unwrap_or_default();
+                return Err(Problem::new("judge/bad-annotation", format!("`@{key}` does not take `{word}`"))
+                    .at(file, annotation(file, span, key), "not one of its words")
+                    .help(help));
+            }
+        }
+        made.message =
+            template(file, annotation(file, span, "message"), policy.annotation("message").unwrap_or_default(), &mut made.clauses)?;
+        made.help = template(file, annotation(file, span, "help"), policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
         Ok(())
     }
 }
@@ -481,24 +527,4 @@ fn too_many(file: &Arc<SourceFile>, span: Span, count: usize, most: usize) -> Op
 fn find(file: &SourceFile, text: &str, from: usize) -> Span {
     let at = file.text.get(from..).and_then(|rest| rest.find(text)).map_or(0, |at| from + at);
     Span::new(at, at + text.len())
-}
-
-/// Cedar's own error with its labels.
-fn cedar_problem(file: &Arc<SourceFile>, code: &'static str, error: &(dyn miette::Diagnostic + 'static)) -> Problem {
-    let message = error.to_string().trim_end_matches('.').to_owned();
-    // Cedar names policies by their number in the file; the place says it better.
-    let message = match message.split_once("`, ") {
-        Some((start, rest)) if start.starts_with("for policy `policy") => rest.to_owned(),
-        _ => message,
-    };
-    let mut problem = Problem::new(code, message);
-    for label in error.labels().into_iter().flatten() {
-        let span = Span::new(label.offset(), label.offset() + label.len());
-        problem = problem.at(file, span, label.label().unwrap_or_default());
-    }
-    if problem.places.is_empty() {
-        problem = problem.at(file, Span::new(0, 0), "in this file");
-    }
-    let help = error.help().map(|h| h.to_string());
-    problem.help(help.unwrap_or_else(|| "`schemas/flowgate.cedarschema` lists what a policy may read".to_owned()))
 }

@@ -50,20 +50,32 @@ pub(super) fn empty(file: &Arc<SourceFile>) -> Problem {
         .help("write the declaration, or delete the file; `flowgate init` writes a starter")
 }
 
-/// A control character, written or escaped; the caller adds the way out.
+/// A character that is not seen, written or escaped; the caller adds the way out.
 pub(super) fn control_character(file: &Arc<SourceFile>, span: Span, c: char) -> Problem {
+    let what = if c.is_control() { "control" } else { "invisible" };
     let code = format!("U+{:04X}", u32::from(c));
-    Problem::new("load/control-character", format!("control character {code}")).at(file, span, "not printable")
+    Problem::new("load/control-character", format!("{what} character {code}")).at(file, span, "not printable")
 }
 
 /// Whether a character could hide text or drive a terminal. Tab and line ends are the only controls a declaration needs.
 pub(super) fn is_forbidden(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{FFFE}' | '\u{FFFF}')
+    (c.is_control() && !matches!(c, '\t' | '\n' | '\r')) || matches!(c, '\u{FFFE}' | '\u{FFFF}') || is_unseen(c)
 }
 
-fn first_control(text: &str) -> Option<(usize, char)> {
+/// Characters without a shape that change what a reader sees: they reverse text, break lines, or make two names look alike. Joiners and direction marks
+/// that languages need are not among them; ids have no such characters anyway.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{180E}' | '\u{200B}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}'
+    )
+}
+
+/// The first character of a text that could hide text or drive a terminal, and its byte.
+#[must_use]
+pub fn first_control(text: &str) -> Option<(usize, char)> {
     // A byte test first: only these can begin a forbidden character, and they are rare in real files.
-    let suspect = |b: u8| (b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) || matches!(b, 0x7F | 0xC2 | 0xEF);
+    let suspect = |b: u8| (b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) || matches!(b, 0x7F | 0xC2 | 0xE1 | 0xE2 | 0xEF | 0xF3);
     let mut from = 0;
     loop {
         let rest = text.as_bytes().get(from..)?;

@@ -18,7 +18,7 @@ pub(super) const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
 
 /// The files of one project. All paths are canonical, so that they can be compared with canonical paths the user gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ProjectFiles {
     /// The directory that report names are relative to.
     pub root: PathBuf,
@@ -28,6 +28,8 @@ pub struct ProjectFiles {
     pub waivers: Option<PathBuf>,
     /// Every `*.flow.yaml`, `.yml` or `.json` of the project, sorted.
     pub flows: Vec<PathBuf>,
+    /// What looks like a workflow and is not read, and why.
+    pub unread: Vec<Problem>,
 }
 
 /// Finds the project that a directory or a flow file belongs to, and all of its files.
@@ -49,7 +51,8 @@ pub fn find_project(start: &Path) -> Result<ProjectFiles, Problem> {
         }
     }
     let (root, project) = found.map_or((start.as_path(), None), |(root, file)| (root, Some(file)));
-    Ok(ProjectFiles { root: root.to_owned(), project, waivers: only_one(root, "flowgate.waivers")?, flows: flow_files(root)? })
+    let (flows, unread) = flow_files(root)?;
+    Ok(ProjectFiles { root: root.to_owned(), project, waivers: only_one(root, "flowgate.waivers")?, flows, unread })
 }
 
 /// Reads one file; its name in reports is its path relative to `root`, with `/` between the parts.
@@ -58,8 +61,15 @@ pub fn find_project(start: &Path) -> Result<ProjectFiles, Problem> {
 /// A file that cannot be read or that points out of `root`, or the first thing that is wrong with its text.
 pub fn read(path: &Path, root: &Path, limits: &Limits) -> Result<Document, Problem> {
     let name = report_name(path, root);
+    if Format::of_path(&name).is_none() && Format::of_path(&name.to_ascii_lowercase()).is_some()
+        || !is_flow(&name) && is_flow(&name.to_ascii_lowercase())
+    {
+        let plain = name.to_ascii_lowercase();
+        return Err(whole("load/ending", &name, &format!("`{name}` does not end as a workflow file does, in lower case"))
+            .help(format!("rename it to end in `{}`: elsewhere it would be no workflow, and go unjudged", ending_of(&plain))));
+    }
     let Some(format) = Format::of_path(&name) else {
-        return Err(whole("load/format", &name, "the file is neither yaml nor json").help("name it `.yaml`, `.yml` or `.json`"));
+        return Err(whole("load/format", &name, &format!("`{name}` is neither yaml nor json")).help("name it `.yaml`, `.yml` or `.json`"));
     };
     let real = refuse_outside(path, root, &name)?;
     let bytes = bytes_of(&real, &name, limits)?;
@@ -78,6 +88,14 @@ pub fn admitted(paths: &[&Path], root: &Path, limits: &Limits) -> (usize, Option
         }
     }
     (paths.len(), None)
+}
+
+/// `.flow.yaml` of `a/b.flow.yaml`.
+fn ending_of(name: &str) -> &str {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let dots: Vec<usize> = file.match_indices('.').map(|(at, _)| at).collect();
+    let from = dots.len().checked_sub(2).and_then(|n| dots.get(n).copied()).unwrap_or(0);
+    file.get(from..).unwrap_or(file)
 }
 
 /// Reads many files in parallel; the results are in the order of `paths`.
@@ -118,12 +136,32 @@ fn only_one(directory: &Path, stem: &str) -> Result<Option<PathBuf>, Problem> {
     Ok(found)
 }
 
-fn flow_files(root: &Path) -> Result<Vec<PathBuf>, Problem> {
+/// The workflow files below a folder, and remarks on what is passed over.
+fn flow_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Problem> {
     let mut files = Vec::new();
     let mut links = Vec::new();
-    for entry in WalkDir::new(root).sort_by_file_name().into_iter().filter_entry(belongs) {
+    let mut passed = Vec::new();
+    let mut passed_links = Vec::new();
+    let mut walk = WalkDir::new(root).sort_by_file_name().into_iter();
+    while let Some(entry) = walk.next() {
         let entry = entry.map_err(|e| walk_failed(&e, root))?;
-        if entry.file_type().is_dir() || !is_flow(&entry.file_name().to_string_lossy()) {
+        let name = entry.file_name().to_string_lossy();
+        if !belongs(&entry) {
+            walk.skip_current_dir();
+            if is_skipped(&name) && name != ".git" {
+                passed.push(entry.into_path());
+            }
+            continue;
+        }
+        if entry.path_is_symlink() && leads_out(entry.path(), root) {
+            passed_links.push(report_name(entry.path(), root));
+            continue;
+        }
+        // A folder of that name is listed, too: reading it says that it is no file.
+        if !is_flow(&name) {
+            if is_flow(&name.to_ascii_lowercase()) && !entry.file_type().is_dir() {
+                files.push(entry.into_path());
+            }
             continue;
         }
         if entry.path_is_symlink() { links.push(entry.into_path()) } else { files.push(entry.into_path()) }
@@ -133,7 +171,57 @@ fn flow_files(root: &Path) -> Result<Vec<PathBuf>, Problem> {
     links.retain(|link| fs::canonicalize(link).map_or(true, |target| files.binary_search(&target).is_err()));
     files.append(&mut links);
     files.sort();
-    Ok(files)
+    let mut remarks = unread(&passed, root);
+    remarks.extend(passed_links.iter().map(|name| {
+        whole("load/passed-over", name, &format!("`{name}` is a link to a folder outside of the project, and nothing in it is judged"))
+            .help("copy into the project what belongs to it, or check the folder by its own name")
+    }));
+    Ok((files, remarks))
+}
+
+/// A link to a folder that is not in the project; links to folders are not followed, and what is inside the project is read where it lies.
+fn leads_out(link: &Path, root: &Path) -> bool {
+    fs::metadata(link).is_ok_and(|m| m.is_dir()) && fs::canonicalize(link).is_ok_and(|target| !target.starts_with(root))
+}
+
+/// More entries than this of passed-over folders are not looked at.
+const MAX_PASSED_OVER: usize = 100_000;
+/// More files than this are counted, not named.
+const MAX_NAMED: usize = 5;
+
+/// Workflow files in folders that are passed over: nobody judges them, and that must show.
+fn unread(passed: &[PathBuf], root: &Path) -> Vec<Problem> {
+    let mut left = MAX_PASSED_OVER;
+    let mut found = Vec::new();
+    for folder in passed {
+        let inside = WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|e| e.file_name() != ".git");
+        for entry in inside.take(left).filter_map(Result::ok) {
+            left = left.saturating_sub(1);
+            if !entry.file_type().is_dir() && is_flow(&entry.file_name().to_string_lossy().to_ascii_lowercase()) {
+                found.push(report_name(entry.path(), root));
+            }
+        }
+    }
+    let more = found.len().saturating_sub(MAX_NAMED);
+    let mut remarks: Vec<Problem> = found
+        .iter()
+        .take(MAX_NAMED)
+        .map(|name| {
+            whole("load/passed-over", name, &format!("`{name}` is not judged: hidden folders, `target` and `node_modules` are passed over"))
+                .help("move the workflow out of there, or check it by its name; a file that is built is not a declaration")
+        })
+        .collect();
+    if more > 0 {
+        remarks
+            .push(Problem::new("load/passed-over", format!("workflow files in folders that are passed over, besides those named: {more}")));
+    }
+    if left == 0 {
+        remarks.push(Problem::new(
+            "load/passed-over",
+            format!("hidden folders, `target` and `node_modules` hold more than {MAX_PASSED_OVER} entries, and workflow files among the rest are not named"),
+        ));
+    }
+    remarks
 }
 
 /// Whether the walk looks at an entry: what is skipped here is documented at [`find_project`].

@@ -29,6 +29,7 @@ use sha2::{Digest as _, Sha256};
 use crate::problem::{Problem, SourceFile};
 
 pub use commit::{COMMIT_UNREADABLE, Commit};
+pub use decode::first_control;
 pub use files::{ProjectFiles, admitted, find_project, read, read_all};
 pub use folder::{Entry, EntryKind, Folder};
 pub use limits::{Limit, Limits, Setting, raise};

@@ -26,16 +26,44 @@ pub(super) fn place(text: &str, error: &ScanError) -> Span {
 
 /// The problem of a text that is not YAML; `bracket` is the innermost one that is still open, often the true cause.
 pub(super) fn problem(file: &Arc<SourceFile>, error: &ScanError, bracket: Option<Span>) -> Problem {
-    let (code, message, help) = words(error.kind());
+    let (code, message, mut help) = words(error.kind());
     let span = place(&file.text, error);
     if code == "load/tab" {
         return tab(file, indenting_tab(&file.text, span.start as usize).unwrap_or(span));
     }
     let mut problem = Problem::new(code, message).at(file, span, "here");
+    let bracket = bracket.or_else(|| unclosed(&file.text, span.start as usize));
     if let Some(bracket) = bracket.filter(|b| b.start != span.start) {
         problem = problem.at(file, bracket, "inside the bracket opened here");
+        if matches!(error.kind(), Kind::BlockSequenceEntryNotAllowed | Kind::BlockEntryInFlowCollection) {
+            help = "close the bracket that is open before this line";
+        }
     }
     problem.help(help)
+}
+
+/// The innermost bracket that is open at a byte, where the parser has stopped before it came to speak of it. Quotes and comments are skipped; a bracket
+/// counts only where a value can begin.
+fn unclosed(text: &str, at: usize) -> Option<Span> {
+    let mut open = Vec::new();
+    let mut quote = None;
+    let mut before = '\n';
+    let mut comment = false;
+    for (n, c) in text.get(..at)?.char_indices() {
+        let starts = before.is_whitespace() || matches!(before, '[' | '{' | ',' | ':');
+        match (quote, c) {
+            _ if comment => comment = c != '\n',
+            (Some(q), c) if c == q && before != '\\' => quote = None,
+            (Some(_), _) => {}
+            (None, '#') if before.is_whitespace() => comment = true,
+            (None, '"' | '\'') if starts => quote = Some(c),
+            (None, '[' | '{') if starts => open.push(n),
+            (None, ']' | '}') => drop(open.pop()),
+            _ => {}
+        }
+        before = c;
+    }
+    open.pop().map(|n| Span::new(n, n + 1))
 }
 
 /// The problem of a tab as indentation.

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::taxonomy::Taxonomy;
 use crate::embedded;
 use crate::load::{EntryKind, Folder, Limits, raise};
-use crate::problem::{Problem, SourceFile, why};
+use crate::problem::{Place, Problem, SourceFile, why};
 
 /// The files of all packs, by their path under the project's layout.
 #[derive(Clone, Debug, Default)]
@@ -57,27 +57,34 @@ impl PackFiles {
         let packs = pack.packs();
         if pack.folder.leads_out(&pack.name) {
             problems.push(
-                Problem::new("packs/outside", format!("the pack `{}` is outside the repository", pack.shown))
+                pack.problem("packs/outside", format!("the pack `{}` is outside the repository", pack.shown))
                     .help("move it into the repository of the project, or name it on the command line with `--packs`"),
             );
         } else if packs.is_empty() {
             problems.push(
-                Problem::new("packs/no-pack", format!("`{}` is not a pack", pack.shown))
+                pack.problem("packs/no-pack", format!("`{}` is not a pack", pack.shown))
                     .help("a pack is a folder with `PACK.md` and one folder for each rule; `flowgate new rule` writes one"),
             );
         }
         for pack in packs {
             let name = pack.pack_name();
             let prefix = format!("policies/packs/{name}");
+            if !is_name(&name) {
+                problems.push(pack.problem("packs/bad-name", format!("`{name}` is not the name of a pack")).help(NAME));
+            }
             if self.files.keys().any(|p| p.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with('/'))) {
                 problems.push(
-                    Problem::new("packs/duplicate-pack", format!("two packs are named `{name}`"))
+                    pack.problem("packs/duplicate-pack", format!("two packs are named `{name}`"))
                         .help("rename the folder of the private pack; its name is the first part of its rules' ids"),
                 );
                 continue;
             }
+            let before = problems.len();
             self.read(&prefix, &pack, true, problems);
-            self.check_private(&prefix, &pack, problems);
+            // What could not be read may be what is missed.
+            if problems.len() == before {
+                self.check_private(&prefix, &pack, problems);
+            }
             names.insert(name);
         }
         names
@@ -90,14 +97,24 @@ impl PackFiles {
         let read = |p: &&str| *p == "labels.cedar" || matches!(p.split('/').collect::<Vec<_>>().as_slice(), [_, "rule.cedar"]);
         for stray in inside.iter().filter(|p| cedar(p) && !read(p)) {
             problems.push(
-                Problem::new("packs/stray-policy", format!("`{}/{stray}` is read by nobody", pack.shown))
+                pack.problem("packs/stray-policy", format!("`{}/{stray}` is read by nobody", pack.shown))
                     .help("a rule is `<rule>/rule.cedar`, and labels are in `labels.cedar`"),
+            );
+        }
+        for rule in inside.iter().filter_map(|p| p.strip_suffix("/rule.cedar")).filter(|rule| !rule.contains('/') && !is_name(rule)) {
+            problems.push(pack.problem("packs/bad-name", format!("`{}/{rule}` is not the name of a rule", pack.shown)).help(NAME));
+        }
+        let profile = |p: &&str| matches!(p.split('/').collect::<Vec<_>>().as_slice(), ["providers", _, _]) || !p.starts_with("providers/");
+        for stray in inside.iter().filter(|p| p.ends_with(".yaml") && !profile(p)) {
+            problems.push(
+                pack.problem("packs/stray-profile", format!("`{}/{stray}` is read by nobody", pack.shown))
+                    .help("a profile is `providers/<vendor>/<service>.yaml`"),
             );
         }
         let data = |p: &&str| p.starts_with("classes/") || p.starts_with("providers/");
         if !inside.iter().any(|p| read(p) || data(p)) {
             problems.push(
-                Problem::new("packs/empty-pack", format!("the pack `{}` holds no rule, label, class or provider", pack.shown))
+                pack.problem("packs/empty-pack", format!("the pack `{}` holds no rule, label, class or provider", pack.shown))
                     .help("a rule is a folder with `rule.cedar`; `flowgate new rule` writes one"),
             );
         }
@@ -153,11 +170,13 @@ impl PackFiles {
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 let message = format!("`{}` has {}", pack.shown, why(&error));
                 return problems
-                    .push(Problem::new("packs/files", message).help(format!("name the pack's own folder; or {}", raise("pack-files"))));
+                    .push(pack.problem("packs/files", message).help(format!("name the pack's own folder; or {}", raise("pack-files"))));
             }
             Err(error) => {
-                return problems
-                    .push(unreadable(&pack.shown, &why(&error)).help("name the pack's own folder; put files in the place of links"));
+                return problems.push(
+                    pack.problem("packs/unreadable", format!("cannot read `{}`: {}", pack.shown, why(&error)))
+                        .help("name the pack's own folder; put files in the place of links"),
+                );
             }
         };
         for name in names.iter().filter(|name| wanted(Path::new(name))) {
@@ -171,15 +190,20 @@ impl PackFiles {
                     }
                     self.files.insert(key, Arc::new(SourceFile { name: format!("{}/{relative}", pack.shown), text }));
                 }
-                Ok(Err(_)) => problems.push(unreadable(&format!("{}/{relative}", pack.shown), "it is not UTF-8")),
-                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                    let problem = unreadable(&format!("{}/{relative}", pack.shown), &why(&error));
-                    problems.push(
-                        problem
-                            .help(format!("one folder holds one rule, and one file one family of classes; or {}", raise("policy-bytes"))),
-                    );
+                Ok(Err(_)) => problems.push(
+                    pack.problem("packs/unreadable", format!("cannot read `{}/{relative}`: it is not utf-8", pack.shown))
+                        .help("save the file as utf-8"),
+                ),
+                Err(error) => {
+                    let help = match error.kind() {
+                        io::ErrorKind::FileTooLarge => {
+                            format!("one folder holds one rule, and one file one family of classes; or {}", raise("policy-bytes"))
+                        }
+                        _ => "check the path and its permissions".to_owned(),
+                    };
+                    let message = format!("cannot read `{}/{relative}`: {}", pack.shown, why(&error));
+                    problems.push(pack.problem("packs/unreadable", message).help(help));
                 }
-                Err(error) => problems.push(unreadable(&format!("{}/{relative}", pack.shown), &why(&error))),
             }
         }
     }
@@ -193,6 +217,8 @@ pub struct PackFolder {
     name: String,
     /// The folder in reports.
     shown: String,
+    /// Where a project names it.
+    place: Option<Place>,
 }
 
 impl PackFolder {
@@ -200,14 +226,32 @@ impl PackFolder {
     #[must_use]
     pub fn on_disk(path: &Path) -> Self {
         let shown = path.to_string_lossy().replace('\\', "/");
-        Self { folder: Folder::Disk(path.to_owned()), name: ".".to_owned(), shown: shown.trim_end_matches('/').to_owned() }
+        Self { folder: Folder::Disk(path.to_owned()), name: ".".to_owned(), shown: shown.trim_end_matches('/').to_owned(), place: None }
     }
 
     /// A folder that a project names, shown as seen from the project.
     #[must_use]
     pub fn of_project(folder: &Folder, name: &str) -> Self {
         let shown = name.trim_start_matches("./").trim_end_matches('/');
-        Self { folder: folder.clone(), name: name.to_owned(), shown: if shown.is_empty() { ".".to_owned() } else { shown.to_owned() } }
+        Self {
+            folder: folder.clone(),
+            name: name.to_owned(),
+            shown: if shown.is_empty() { ".".to_owned() } else { shown.to_owned() },
+            place: None,
+        }
+    }
+
+    /// The same folder, with the place that names it.
+    #[must_use]
+    pub fn named_at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// A problem of the pack as a whole: where it is named is where to look first.
+    fn problem(&self, code: &'static str, message: String) -> Problem {
+        let mut problem = Problem::new(code, message);
+        problem.places.extend(self.place.clone());
+        problem
     }
 
     /// `self` when it is a pack, else the packs right below it.
@@ -221,6 +265,7 @@ impl PackFolder {
             folder: self.folder.clone(),
             name: format!("{}/{}", self.name.trim_end_matches('/'), e.name),
             shown: format!("{}/{}", self.shown, e.name),
+            place: self.place.clone(),
         });
         // A pack that cannot be looked at is read like the others, which says so: passed over, its rules would not be asked.
         below.filter(|pack| is_pack(&pack.name) || !self.folder.lacks(&format!("{}/PACK.md", pack.name))).collect()
@@ -252,11 +297,15 @@ impl PackFolder {
     }
 }
 
+const NAME: &str =
+    "a name holds a to z, A to Z, digits, `-`, `_` and `.`: it is written in waivers and reports, and must look like nothing else";
+
+/// A name that is told from all others by what is seen of it.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
 fn wanted(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     !name.starts_with("flowgate.") && matches!(path.extension().and_then(|e| e.to_str()), Some("cedar" | "Cedar" | "CEDAR" | "yaml" | "md"))
-}
-
-fn unreadable(name: &str, why: &str) -> Problem {
-    Problem::new("packs/unreadable", format!("cannot read `{name}`: {why}")).help("check the path and its permissions")
 }

@@ -20,6 +20,9 @@ pub use self::taxonomy::{Entry, LabelId, LabelKind, LabelSet, StepType, Taxonomy
 /// The pack that is always on: it holds the engine's own rules.
 pub const BASE_PACK: &str = "core";
 
+/// The code of a name that no pack has.
+pub const UNKNOWN_PACK: &str = "packs/unknown-pack";
+
 /// Which packs to load and from where.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
@@ -116,6 +119,7 @@ impl Library {
         let rules = load_rules(&files, selection, &packs, &mut problems);
         let permit = files.get("policies/permit.cedar");
         let providers = Providers::new(files);
+        problems.extend(providers.check_private());
         (Self { taxonomy, providers, packs, rules, permit, limits: selection.limits.held() }, problems)
     }
 
@@ -151,12 +155,13 @@ fn parse(file: &Arc<SourceFile>, limits: &Limits) -> Result<Document, Problem> {
 
 fn load_packs(files: &PackFiles, selection: &Selection, private: &BTreeSet<String>, problems: &mut Vec<Problem>) -> BTreeMap<String, Pack> {
     let names: BTreeSet<&str> = files.iter().filter_map(|(p, _)| p.strip_prefix("policies/packs/")?.split('/').next()).collect();
-    for name in &selection.packs {
+    // What is no text has been reported by its schema.
+    for name in selection.packs.iter().filter(|name| !name.is_empty()) {
         if !names.contains(name.as_str()) {
             let known: Vec<&str> = names.iter().copied().collect();
             let near = did_you_mean(name, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
             problems.push(
-                Problem::new("packs/unknown-pack", format!("there is no pack `{name}`"))
+                Problem::new(UNKNOWN_PACK, format!("there is no pack `{name}`"))
                     .help(format!("{near}packs here: {}; a private pack is named by a path that begins with `./`", known.join(", "))),
             );
         }

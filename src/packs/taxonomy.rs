@@ -190,7 +190,8 @@ impl Taxonomy {
             }
         }
         let mut parents: BTreeMap<LabelId, BTreeSet<LabelId>> = BTreeMap::new();
-        for (id, document, value, key) in links {
+        for (id, document, value, key) in &links {
+            let (id, key) = (*id, *key);
             for item in value.get(key).into_iter().flat_map(Value::items) {
                 let kind = taxonomy.entries[id].kind;
                 let name = item.as_str().unwrap_or_default();
@@ -208,7 +209,55 @@ impl Taxonomy {
             }
         }
         taxonomy.close(&parents);
+        for (id, document, value, key) in links {
+            for item in value.get(key).into_iter().flat_map(Value::items) {
+                problems.extend(taxonomy.circle(id, key, document, item));
+            }
+        }
+        problems.extend(documents.iter().flat_map(|d| taxonomy.unknown_effects(d)));
         taxonomy
+    }
+
+    /// A class above itself is every class of the circle at once; a label that takes itself away is given to nobody.
+    fn circle(&self, id: LabelId, key: &str, document: &Document, item: Value<'_>) -> Option<Problem> {
+        let entry = &self.entries[id];
+        let other = self.find(entry.kind, item.as_str()?)?;
+        let problem = match key {
+            "parents" if self.entries[other].above.contains(id) => {
+                Problem::new("packs/class-circle", format!("`{}` would lie above itself", entry.name))
+                    .at(document.file(), item.span(), "this class lies below it, or is it")
+                    .help("take one of the `parents` of the circle out; classes of one meaning are one class")
+            }
+            "displaces" if other == id => Problem::new("packs/label-displaces-itself", format!("`{}` would take itself away", entry.name))
+                .at(document.file(), item.span(), "the label itself")
+                .help("name the labels that go when this one is given"),
+            _ => return None,
+        };
+        Some(problem)
+    }
+
+    /// Labels and classes that the effects of step types name, and nobody declares.
+    fn unknown_effects(&self, document: &Document) -> Vec<Problem> {
+        let steps = document.root().get("steps").into_iter().flat_map(Value::entries);
+        let outputs = steps.flat_map(|(_, step)| step.get("outputs").into_iter().flat_map(Value::entries));
+        let mut todo: Vec<Value<'_>> = outputs.flat_map(|(_, effects)| effects.items()).collect();
+        let mut problems = Vec::new();
+        while let Some(effect) = todo.pop() {
+            let lists = ["add", "remove", "classes", "all", "any"].into_iter().filter_map(|key| effect.get(key)).flat_map(Value::items);
+            let single = ["when", "keep", "not", "else"].into_iter().filter_map(|key| effect.get(key));
+            for item in lists.chain(single) {
+                match item.as_str() {
+                    Some(name) if self.find_any(name).is_none() => problems.push(
+                        Problem::new("packs/unknown-label", format!("`{name}` is not declared"))
+                            .at(document.file(), item.span(), "not in any taxonomy file")
+                            .help(self.suggest_any(name)),
+                    ),
+                    Some(_) => {}
+                    None => todo.push(item),
+                }
+            }
+        }
+        problems
     }
 
     /// The class or label of that name.
@@ -288,12 +337,21 @@ impl Taxonomy {
         set.difference(&displaced).union(given)
     }
 
+    /// A way out for a name that is neither a class nor a label.
+    #[must_use]
+    pub fn suggest_any(&self, name: &str) -> String {
+        let labels = self.entries.rows().iter().filter(|e| e.kind == LabelKind::Label).map(|e| e.name.as_str());
+        let kind = if did_you_mean(name, labels).is_some() { LabelKind::Label } else { LabelKind::Class };
+        self.suggest(kind, name)
+    }
+
     /// A way out for a name that is not there.
     #[must_use]
     pub fn suggest(&self, kind: LabelKind, name: &str) -> String {
         let names: Vec<&str> = self.entries.rows().iter().filter(|e| e.kind == kind).map(|e| e.name.as_str()).collect();
         let word = if kind == LabelKind::Label { "label" } else { "class" };
         match did_you_mean(name, names.iter().copied()) {
+            None if names.is_empty() => format!("no taxonomy file declares a {word}; a `policies` folder has `classes/`"),
             Some(near) => format!("did you mean `{near}`? `flowgate explain {near}` describes it"),
             None => {
                 let roots: BTreeSet<&str> = names.iter().filter_map(|n| n.split('.').next()).collect();

@@ -4,9 +4,9 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value as Json;
 
-use super::schema::{SchemaName, subschemas};
+use super::schema::{DATE, SchemaName, subschemas};
 use crate::load::{Document, Value};
-use crate::problem::{Problem, Span, did_you_mean};
+use crate::problem::{Problem, Span, did_you_mean, odd_characters};
 
 /// Adds the problems one schema error stands for.
 pub(super) fn explain(name: SchemaName, document: &Document, error: &ValidationError<'_>, problems: &mut Vec<Problem>) {
@@ -21,6 +21,8 @@ pub(super) fn explain(name: SchemaName, document: &Document, error: &ValidationE
         Kind::Enum { options } => problems.push(place.not_one_of(&words(options))),
         Kind::Constant { expected_value } => problems.push(place.not_one_of(&words(&Json::Array(vec![(**expected_value).clone()])))),
         Kind::PropertyNames { .. } => problems.extend(place.bad_keys()),
+        Kind::Format { format } => problems.push(place.bad_format(format)),
+        Kind::Pattern { .. } if place.is_date() => problems.push(place.bad_format(DATE)),
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => place.best_branch(context, problems),
         _ => problems.push(place.mismatch(error)),
     }
@@ -85,14 +87,20 @@ impl Context<'_> {
     fn not_one_of(&self, options: &[String]) -> Problem {
         // Where the schema offers alternatives, a word of any of them would do.
         // A word is repeated; a longer text may be anything, a secret pasted into the wrong line included.
-        let word = self.value.as_str().filter(|s| s.len() <= 40 && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./ ".contains(&b)));
-        let found = word.map(|s| format!("`{s}`")).unwrap_or_else(|| kind_of(self.value).to_owned());
+        let word = self.value.as_str().filter(|s| s.len() <= 40 && s.chars().all(|c| c.is_alphanumeric() || "_-./ ".contains(c)));
+        let label = self.label();
+        let message = match (word, self.value.kind()) {
+            (Some(word), _) => format!("`{word}` is not a value of {label}"),
+            (None, crate::load::Kind::Null) => format!("{label} is empty"),
+            _ => format!("{label} does not take {}", kind_of(self.value)),
+        };
         let near = self.value.as_str().and_then(|s| did_you_mean(s, options.iter().map(String::as_str)));
         let help = match near {
+            Some(near) if Some(near) == word => format!("write {near} without quotes"),
             Some(near) => format!("did you mean `{near}`? one of: {}", options.join(", ")),
             None => format!("one of: {}", options.join(", ")),
         };
-        Problem::new("validate/not-one-of", format!("{found} is not a value of {}", self.label()))
+        Problem::new("validate/not-one-of", message)
             .at(self.document.file(), first_line(self.document, self.value.span()), "not one of the known values")
             .help(help)
     }
@@ -102,9 +110,19 @@ impl Context<'_> {
         bad.map(|(key, value)| {
             Problem::new("validate/bad-id", format!("`{key}` is not an id"))
                 .at(self.document.file(), value.key_span().unwrap_or(value.span()), "not an id")
-                .help("an id begins with a letter and holds letters, digits, `-` and `_`, at most 128")
+                .help(self.about_keys())
         })
         .collect()
+    }
+
+    /// What the schema says of the keys here.
+    fn about_keys(&self) -> &'static str {
+        let dotted = self.name == SchemaName::Class;
+        if dotted {
+            "an id here holds a to z, digits and `_`, with dots between its parts, each beginning with a letter"
+        } else {
+            "an id begins with a letter and holds a to z, A to Z, digits, `-` and `_`, at most 128"
+        }
     }
 
     /// Of alternatives, the one that got furthest says what is wrong.
@@ -114,6 +132,19 @@ impl Context<'_> {
             let deepest = errors.iter().map(|e| e.instance_path().as_str().len()).max().unwrap_or(0);
             (!wrong_type, deepest, std::cmp::Reverse(errors.len()))
         };
+        // A text that has the form of one branch and is none of its values.
+        let format = branches.iter().find_map(|branch| {
+            branch.iter().find_map(|e| match e.kind() {
+                Kind::Format { format } if e.instance_path().as_str() == self.pointer && (format == DATE || branch.len() == 1) => {
+                    Some(format)
+                }
+                _ => None,
+            })
+        });
+        if let Some(format) = format {
+            problems.push(self.bad_format(format));
+            return;
+        }
         // One word out of several lists of words: show all the words.
         let options: Vec<String> = branches
             .iter()
@@ -134,6 +165,34 @@ impl Context<'_> {
         }
     }
 
+    /// The schema wants a date here.
+    fn is_date(&self) -> bool {
+        subschemas(self.name, self.pointer).iter().any(|s| s.get("format").and_then(Json::as_str) == Some(DATE))
+    }
+
+    fn bad_format(&self, format: &str) -> Problem {
+        let about =
+            describe(self.name, self.pointer).filter(|d| !d.contains("YYYY")).map(|d| format!("; it holds {d}")).unwrap_or_default();
+        let a_day = self.value.as_str().is_some_and(|text| text.parse::<jiff::civil::Date>().is_ok() && text.len() == "2026-07-01".len());
+        let (code, what, label, help) = match (format == DATE, a_day) {
+            (true, false) => {
+                ("validate/no-such-date", "is not a day of the calendar", "no such day", "write YYYY-MM-DD, in the years 1900 to 2199")
+            }
+            (true, true) => (
+                "validate/no-such-date",
+                "lies outside of the years 1900 to 2199",
+                "not a year that can be meant",
+                "write the day that is meant, as YYYY-MM-DD",
+            ),
+            (false, _) => {
+                ("validate/wrong-value", "is longer than a thousand years", "too long", "write `indefinite` for what is kept for ever")
+            }
+        };
+        Problem::new(code, format!("{} {what}", self.label()))
+            .at(self.document.file(), first_line(self.document, self.value.span()), label)
+            .help(format!("{help}{about}"))
+    }
+
     fn expected(&self, options: &[String]) -> Problem {
         let about = describe(self.name, self.pointer);
         let mut help = about.map(|d| format!("expected {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned());
@@ -141,7 +200,11 @@ impl Context<'_> {
         if let Some(near) = near {
             help = format!("did you mean `{near}`? {help}");
         }
-        Problem::new("validate/wrong-value", format!("{} does not take {}", self.label(), kind_of(self.value)))
+        let message = match self.value.kind() {
+            crate::load::Kind::Null => format!("{} is empty", self.label()),
+            _ => format!("{} does not take {}", self.label(), kind_of(self.value)),
+        };
+        Problem::new("validate/wrong-value", message)
             .at(self.document.file(), first_line(self.document, self.value.span()), "not what is expected here")
             .help(help)
     }
@@ -150,7 +213,8 @@ impl Context<'_> {
         let what = match error.kind() {
             Kind::Type { kind } => {
                 let wanted = format!("{kind:?}");
-                return Problem::new("validate/wrong-type", format!("{} is {}", self.label(), kind_of(self.value)))
+                let found = if self.value.as_str().is_some() { "text" } else { kind_of(self.value) };
+                return Problem::new("validate/wrong-type", format!("{} is {found}", self.label()))
                     .at(self.document.file(), first_line(self.document, self.value.span()), format!("expected {}", type_words(&wanted)))
                     .help(
                         describe(self.name, self.pointer)
@@ -160,15 +224,19 @@ impl Context<'_> {
             }
             Kind::Pattern { .. } => "has not the right form",
             Kind::MinLength { .. } | Kind::MinItems { .. } | Kind::MinProperties { .. } => "is empty",
+            Kind::MultipleOf { .. } => "is not a whole number",
             Kind::MaxLength { .. } | Kind::MaxItems { .. } | Kind::MaxProperties { .. } => "is too long",
             Kind::Minimum { .. } | Kind::ExclusiveMinimum { .. } => "is too small",
             Kind::Maximum { .. } | Kind::ExclusiveMaximum { .. } => "is too large",
             Kind::UniqueItems => "names something twice",
             _ => "does not match the schema",
         };
+        let odd = self.value.as_str().and_then(odd_characters).map(|said| format!("{said}; ")).unwrap_or_default();
+        let about =
+            describe(self.name, self.pointer).map(|d| format!("it holds {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned());
         Problem::new("validate/wrong-value", format!("{} {what}", self.label()))
             .at(self.document.file(), first_line(self.document, self.value.span()), what)
-            .help(describe(self.name, self.pointer).map(|d| format!("it holds {d}")).unwrap_or_else(|| "see `flowgate schema`".to_owned()))
+            .help(format!("{odd}{about}"))
     }
 }
 
@@ -184,7 +252,10 @@ impl SchemaName {
 }
 
 fn is_record_error(error: &ValidationError<'_>) -> bool {
-    matches!(error.kind(), Kind::AdditionalProperties { .. } | Kind::Required { .. })
+    matches!(
+        error.kind(),
+        Kind::AdditionalProperties { .. } | Kind::Required { .. } | Kind::MinItems { .. } | Kind::UniqueItems | Kind::MinProperties { .. }
+    )
 }
 
 /// What the schema says a place holds.

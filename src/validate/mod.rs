@@ -2,12 +2,13 @@
 //! expected. Never resolves names.
 
 mod explain;
+mod formats;
 mod schema;
 
 use rayon::prelude::*;
 
 use crate::load::Document;
-use crate::problem::{Problem, Span};
+use crate::problem::{Problem, Span, did_you_mean};
 
 pub use self::schema::{SchemaName, bundled};
 
@@ -45,6 +46,24 @@ pub fn against(name: SchemaName, document: &Document) -> Vec<Problem> {
         problems.push(Problem::new("validate/invalid", "this file does not match its schema").at(document.file(), Span::new(0, 0), ""));
     }
     problems
+}
+
+/// Holds one fact of a kind of node against the workflow schema, wherever it is stated. A fact that the schema has not, or that has not the form of
+/// its place, is somebody else's to report.
+#[must_use]
+pub fn fact(kind: &str, fact: &str, document: &Document, value: &serde_json::Value, span: Span) -> Option<Problem> {
+    let (valid, words, about) = schema::fact(kind, fact, value)?;
+    if valid {
+        return None;
+    }
+    let near =
+        value.as_str().and_then(|text| did_you_mean(text, words.iter().map(String::as_str))).map(|n| format!("did you mean `{n}`? "));
+    let help = if words.is_empty() { format!("it holds {about}") } else { format!("one of: {}", words.join(", ")) };
+    Some(
+        Problem::new("validate/wrong-value", format!("this is no value of `{fact}`"))
+            .at(document.file(), span, "not what is expected here")
+            .help(format!("{}{help}", near.unwrap_or_default())),
+    )
 }
 
 /// Holds many documents against one schema, in parallel; problems in order of the documents.

@@ -6,6 +6,11 @@ use serde_json::Value as Json;
 
 use crate::embedded;
 
+/// The format of a calendar date in the schemas.
+pub(super) const DATE: &str = "date";
+/// The format of a time span in the schemas.
+pub(super) const DURATION: &str = "duration";
+
 /// The schemas flowgate publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum SchemaName {
@@ -69,6 +74,9 @@ impl SchemaName {
         let cell = COMPILED.get(self as usize).unwrap_or(&NONE);
         let compiled = cell.get_or_init(|| {
             jsonschema::draft202012::options()
+                .should_validate_formats(true)
+                .with_format(DATE, super::formats::is_date)
+                .with_format(DURATION, super::formats::is_duration)
                 .build(bundled(self))
                 .map_err(|e| format!("the schema `{}` does not compile: {e}", self.file()))
         });
@@ -98,6 +106,21 @@ pub fn bundled(name: SchemaName) -> &'static Json {
         }
         schema
     })
+}
+
+/// Whether a value is one of a fact of a kind of node; the words the fact takes, and what it is. None where the schema has no such fact.
+pub(super) fn fact(kind: &str, fact: &str, value: &Json) -> Option<(bool, Vec<String>, &'static str)> {
+    let flow = bundled(SchemaName::Flow);
+    let pointer = format!("/$defs/{kind}/properties/{fact}");
+    let expanded = expand(flow, flow.pointer(&pointer)?);
+    let words = expanded.iter().filter_map(|s| s.get("enum")?.as_array()).flatten();
+    let words: Vec<String> = words.map(|w| w.as_str().map_or_else(|| w.to_string(), str::to_owned)).collect();
+    let about = expanded.iter().find_map(|s| s.get("description")?.as_str()).unwrap_or("a value of another form");
+    let alone = serde_json::json!({ "$ref": format!("#{pointer}"), "$defs": flow.get("$defs")? });
+    let options = jsonschema::draft202012::options().should_validate_formats(true);
+    let validator =
+        options.with_format(DATE, super::formats::is_date).with_format(DURATION, super::formats::is_duration).build(&alone).ok()?;
+    Some((validator.is_valid(value), words, about))
 }
 
 /// How a schema refers to a definition of the workflow schema.

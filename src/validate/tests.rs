@@ -67,14 +67,14 @@ fn values_that_are_none_of_the_known_ones_show_them() {
         "pilto",
         "did you mean `pilot`? one of: draft, pilot, production",
     );
-    one(&workflow("latency: 5\n"), "a whole number is not a value of `latency`", "5", "one of: user_waiting");
+    one(&workflow("latency: 5\n"), "`latency` does not take a whole number", "5", "one of: user_waiting");
     one(&workflow("logs: { l: { mfa: maybe } }"), "`maybe` is not a value of `mfa`", "maybe", "true, false, n/a");
 }
 
 #[test]
 fn values_of_another_type_say_what_is_expected() {
     one(&workflow("logs: [a]\n"), "`logs` is a list", "[a]", "where logs land");
-    one(&workflow("offline: \"yes\"\n"), "`offline` is this text", "\"yes\"", "must work without internet");
+    one(&workflow("offline: \"yes\"\n"), "`offline` is text", "\"yes\"", "must work without internet");
     one(&workflow("logs: { l: { retention: 30 } }"), "`retention` does not take a whole number", "30", "ISO 8601 duration");
     one(&workflow("logs: { l: { retention: 30 days } }"), "`retention` does not take this text", "30 days", "P30D");
     one(
@@ -106,7 +106,7 @@ fn project_files_have_their_own_schema() {
     assert_eq!(
         messages,
         [
-            "a whole number is not a value of `version`",
+            "`version` does not take a whole number",
             "`hipaa_covered_entty` is not a value of entry 1 of `roles`",
             "`me` is not a value of `relation`"
         ]

@@ -495,7 +495,8 @@ fn a_broken_baseline_is_never_a_pass() {
         std::fs::write(folder.0.join("b.json"), text).unwrap();
         let output = flowgate(&folder.0, &["check", "--baseline", "b.json"]);
         assert_eq!(output.status.code(), Some(2), "{text}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains("baseline/unreadable"), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("baseline/unreadable") || said.contains("load/empty"), "{said}");
         assert_eq!(flowgate(&folder.0, &["baseline", "--output", "b.json"]).status.code(), Some(2), "{text}");
         assert_eq!(std::fs::read_to_string(folder.0.join("b.json")).unwrap(), text, "a baseline that cannot be read is not written over");
     }

@@ -9,6 +9,8 @@
 )]
 
 mod action;
+#[cfg(unix)]
+mod bad_input;
 mod base;
 mod bench;
 mod cli;

@@ -62,6 +62,7 @@ fn rewritten(project: &Project, change: impl Fn(&mut Json)) -> Project {
         workflows: project.workflows.iter().rev().map(rewrite).collect(),
         waivers: project.waivers.as_ref().map(rewrite),
         problems: project.problems.clone(),
+        ..Project::default()
     }
 }
 

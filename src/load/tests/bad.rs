@@ -88,7 +88,7 @@ fn yaml_that_is_malformed() {
             ("a: \"\\ud800\"\n", "load/syntax", "a malformed escape in a string", &["\""]),
             ("a: x # c\n  y\n", "load/syntax", "a comment inside a value of several lines", &["#"]),
             ("a: |x\n b\n", "load/syntax", "text after `|` or `>`", &["|"]),
-            ("a: 1\n\u{feff}b: 2\n", "load/syntax", "a byte order mark inside the file", &["\u{feff}"]),
+            ("a: 1\n\u{feff}b: 2\n", "load/control-character", "invisible character U+FEFF", &["\u{feff}"]),
             ("a: & x\n", "load/syntax", "a `&` or `*` without a name", &["&"]),
         ],
     );
