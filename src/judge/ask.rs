@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::clauses::{Reason, show};
 use super::policies::{Policies, PolicyId, RECEIVE, Role};
-use super::scope::Constraint;
+use super::scope::{Constraint, Scope};
 use super::stage::Stage;
 use super::texts::Template;
 use crate::facts::{FactValue, Facts, Row, uid};
@@ -126,19 +126,14 @@ impl<'p> Asker<'p> {
     pub(super) fn candidates(&mut self, action: &'static str, principal: &'static str, resource: &'static str) -> &[PolicyId] {
         let (policies, slicing) = (self.policies, self.slicing);
         self.candidates.entry((action, principal, resource)).or_insert_with(|| {
-            let fits = |constraint: &Constraint, entity: &str| {
-                !constraint.never
-                    && constraint.entity.as_deref().is_none_or(|e| e == entity)
-                    && constraint.exactly.as_ref().is_none_or(|(e, _)| e == entity)
-            };
-            let matching = policies.table.iter().filter(|(_, p)| {
-                !slicing
-                    || (p.scope.actions.as_ref().is_none_or(|a| a.iter().any(|x| x == action))
-                        && fits(&p.scope.principal, principal)
-                        && fits(&p.scope.resource, resource))
-            });
+            let matching = policies.table.iter().filter(|(_, p)| !slicing || can_match(&p.scope, action, principal, resource));
             matching.map(|(id, _)| id).collect()
         })
+    }
+
+    /// Is there a rule whose scope can match these types, whether all are asked or only those?
+    pub(super) fn has_rule(&self, action: &str, principal: &str, resource: &str) -> bool {
+        self.policies.table.iter().any(|(_, p)| p.role == Role::Rule && can_match(&p.scope, action, principal, resource))
     }
 
     /// Does any rule look at this kind of question?
@@ -355,6 +350,18 @@ impl<'p> Asker<'p> {
             })
             .collect()
     }
+}
+
+/// Can a scope match some question of this action about entities of these types?
+fn can_match(scope: &Scope, action: &str, principal: &str, resource: &str) -> bool {
+    let fits = |constraint: &Constraint, entity: &str| {
+        !constraint.never
+            && constraint.entity.as_deref().is_none_or(|e| e == entity)
+            && constraint.exactly.as_ref().is_none_or(|(e, _)| e == entity)
+    };
+    scope.actions.as_ref().is_none_or(|a| a.iter().any(|x| x == action))
+        && fits(&scope.principal, principal)
+        && fits(&scope.resource, resource)
 }
 
 fn cedar_context(facts: &Facts) -> Result<Context, Problem> {

@@ -18,7 +18,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     #[must_use]
     pub fn verdicts(&self, propagation: &Propagation<'g, 'd>, waived: impl FnOnce(&[Verdict<'d>]) -> Vec<bool>) -> Judged<'d> {
         let (Judged { mut verdicts, mut coverage, mut problems }, mut gaps) = self.first_round(propagation);
-        if Asking::new(self, propagation).asker.concerns("rely", "Project", "Verdict", false) {
+        if Asking::new(self, propagation).asker.has_rule("rely", "Project", "Verdict") {
             let waived = waived(&verdicts);
             gaps.extend(self.broken(&verdicts, &waived));
             gaps.extend(self.take_undeclared(&mut verdicts));

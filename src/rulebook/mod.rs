@@ -14,7 +14,7 @@ use crate::load::Limits;
 use crate::problem::Problem;
 
 pub use self::mutants::Mutant;
-pub use self::run::{run, survivors};
+pub use self::run::{fixture, run, survivors};
 pub use self::scaffold::scaffold;
 
 /// One thing to try.

@@ -28,6 +28,15 @@ pub fn run(case: &Case) -> Result<(), Vec<String>> {
     run_with(case, None)
 }
 
+/// The project a fixture is and how it is judged: by its rule alone. None for a case that is no fixture.
+#[must_use]
+pub fn fixture(case: &Case) -> Option<(Project, Options)> {
+    let (CaseKind::Fail(file) | CaseKind::Pass(file)) = &case.kind else { return None };
+    let project = read(case, file);
+    let options = options(case, &project);
+    Some((project, options))
+}
+
 /// Pieces of a rule that no fixture of it needs: the mutants without them that every case passes.
 ///
 /// # Errors

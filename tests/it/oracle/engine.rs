@@ -75,7 +75,8 @@ pub fn run<T>(
     }
     let environment = Environment { as_of: date(2026, 7, 1), files: BTreeSet::new(), hashes: BTreeMap::new() };
     let base = FactBase::new(&graph, Vocabulary::load().unwrap(), &packs.policies.mentioned, &environment);
-    let judge = Judge { base: &base, policies: &packs.policies, slicing: true, coverage: false };
+    let limits = Limits::default();
+    let judge = Judge { base: &base, policies: &packs.policies, slicing: true, coverage: false, limits: &limits };
     let (mut labelling, mut problems) = judge.labels(None, cap);
     let first = propagate(&graph, &labelling);
     if judge.labels_need_propagation() {
