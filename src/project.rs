@@ -166,7 +166,11 @@ impl Project {
                     Some(_) => ": it is not utf-8".to_owned(),
                     None => String::new(),
                 };
-                let way_out = if too_long { load::raise("policy-bytes") } else { "the path is relative to the project file, and stays in its repository".to_owned() };
+                let way_out = if too_long {
+                    load::raise("policy-bytes")
+                } else {
+                    "the path is relative to the project file, and stays in its repository".to_owned()
+                };
                 problems.push(
                     Problem::new("packs/unreadable", format!("cannot read the permit list `{name}`{because}"))
                         .at(file.file(), value.span(), "named here")

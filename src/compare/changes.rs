@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use crate::load::{Document, Folder, Format, Kind, Limits, Value};
-use crate::problem::{Place, Span};
+use crate::problem::{Place, Problem, Span, why};
 use crate::project::Project;
 
 /// One changed declaration.
@@ -26,6 +26,15 @@ pub struct Change {
 }
 
 impl Change {
+    /// Nobody can tell whether it is one, for the file cannot be read.
+    #[must_use]
+    pub fn unread(&self) -> Option<Problem> {
+        let way_out = "see that it can be read, then and now: what is compared must be";
+        let problem =
+            || Problem::new("base/unread", self.place.label.clone()).at(&self.place.file, self.place.span, "compared with the base");
+        matches!(self.undo, Undo::Unread).then(|| problem().help(way_out))
+    }
+
     /// Where it brought something about: at the place itself where that was added with it, else where the change stands.
     #[must_use]
     pub fn cause_of(&self, place: &Place) -> Place {
@@ -61,6 +70,8 @@ enum Undo {
     Whole(Option<Document>),
     /// Read this file from the base.
     Other,
+    /// Nobody can: the file cannot be read, then or now.
+    Unread,
 }
 
 /// A step into a document as it is now.
@@ -104,6 +115,7 @@ pub fn undone(base: &Project, head: &Project, taken_back: &[&Change]) -> Project
             (Undo::Other, Slot::Other(name)) => {
                 from_base.insert(name.clone());
             }
+            (Undo::Unread, _) => {}
             (undo, slot) => inside.entry(slot).or_default().push(undo),
         }
     }
@@ -190,19 +202,25 @@ fn others(base: &Project, head: &Project, found: &mut Vec<Change>) {
         base.other_files().into_iter().chain(head.other_files()).map(|(kind, name)| (name, kind)).collect();
     for (name, kind) in names {
         const LIMIT: usize = 1 << 30;
-        let (before, after) = (there.read(&name, LIMIT).ok(), here.read(&name, LIMIT).ok());
-        if before == after {
-            continue;
-        }
-        let word = match (&before, &after) {
-            (None, _) => "was added",
-            (_, None) => "was removed",
-            _ => "was changed",
+        // A name that leads out is no file of the project, which checking it says.
+        let read = |folder: &Folder| match folder.read(&name, LIMIT) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(_) if folder.lacks(&name) || folder.leads_out(&name) => Ok(None),
+            Err(error) => Err(error),
         };
+        let (before, after) = (read(there), read(here));
+        let (word, undo) = match (&before, &after) {
+            (Err(error), _) | (_, Err(error)) => (format!("cannot be read: {}", why(error)), Undo::Unread),
+            (Ok(before), Ok(after)) if before == after => continue,
+            (Ok(None), _) => ("was added".to_owned(), Undo::Other),
+            (_, Ok(None)) => ("was removed".to_owned(), Undo::Other),
+            _ => ("was changed".to_owned(), Undo::Other),
+        };
+        let after = after.ok().flatten();
         let text = after.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
         let file = std::sync::Arc::new(crate::problem::SourceFile { name: name.clone(), text });
         let place = Place::new(&file, Span::default(), format!("`{name}` {word}"));
-        found.push(Change { name: name.clone(), place, section: kind.to_owned(), slot: Slot::Other(name), added: None, undo: Undo::Other });
+        found.push(Change { name: name.clone(), place, section: kind.to_owned(), slot: Slot::Other(name), added: None, undo });
     }
 }
 
@@ -373,7 +391,7 @@ fn rebuilt(document: &Document, undos: &[&Undo]) -> Option<Document> {
                     list.push(value.clone());
                 }
             }
-            Undo::Whole(_) | Undo::Other => {}
+            Undo::Whole(_) | Undo::Other | Undo::Unread => {}
         }
     }
     for path in emptied {

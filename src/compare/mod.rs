@@ -67,6 +67,7 @@ pub fn compare(base: &Project, head: &Project, options: &Options) -> Report {
     report.findings.sort_by_key(|f| !f.counts());
     // A base that is broken is mended by a change; one that cannot be read is not, and what it seems to lack hides what the change makes worse.
     report.problems.extend(base.folder.as_ref().and_then(Folder::failure));
+    report.problems.extend(changes.iter().filter_map(Change::unread));
     report.problems.sort_by_cached_key(Problem::sort_key);
     if !before.problems.is_empty() {
         report.notices.push(base_problems(&before.problems));

@@ -13,6 +13,9 @@ use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::problem::{Place, Span};
 use crate::propagate::{Hop, ItemId, Propagation, Variant};
 
+/// A datum in a finding: its name, the form it travels in, its surface.
+type DatumKey = (String, String, String);
+
 /// One finding per rule, kind, place and contract; a source's own fields are places of their own.
 type Key = (String, bool, (u8, u32, String, String), Option<u32>, Option<String>, Option<u32>, String);
 
@@ -129,7 +132,7 @@ impl<'d> Builder<'_, '_, '_, 'd> {
         })
     }
 
-    fn datum(&self, item: ItemId) -> (String, String, String) {
+    fn datum(&self, item: ItemId) -> DatumKey {
         let form = self.propagation.forms[self.propagation.items[item].form].clone();
         (self.propagation.datum_name(item), form, self.propagation.surface(item).to_owned())
     }
@@ -146,9 +149,9 @@ impl<'d> Builder<'_, '_, '_, 'd> {
     }
 
     /// What each datum may carry over all verdicts of a group, and the assurances it has in each.
-    fn carried(&self, group: &[Verdict<'d>]) -> BTreeMap<(String, String, String), (Vec<String>, Vec<String>)> {
+    fn carried(&self, group: &[Verdict<'d>]) -> BTreeMap<DatumKey, (Vec<String>, Vec<String>)> {
         let assurances = self.graph.taxonomy.assurances();
-        let mut sets: BTreeMap<(String, String, String), (LabelSet, LabelSet)> = BTreeMap::new();
+        let mut sets: BTreeMap<DatumKey, (LabelSet, LabelSet)> = BTreeMap::new();
         for (item, variant) in group.iter().filter_map(|v| v.datum) {
             let (may, surely) = sets.entry(self.datum(item)).or_insert_with(|| (LabelSet::default(), assurances.clone()));
             *may = may.union(&self.propagation.sets[variant.may]);

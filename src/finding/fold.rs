@@ -51,13 +51,16 @@ fn fold_draft(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding>
     kept
 }
 
+/// What findings about missing facts have in common to be one: rule, workflow, severity and, outside a draft, the facts.
+type Common = (String, Option<String>, Severity, Option<BTreeSet<String>>);
+
 /// One missing fact in many places of a workflow is one finding: it is one decision to write down, often under `defaults`. A draft has much to write
 /// down still: all that is missing in it is one finding.
 fn fold_missing(judge: &Judge<'_, '_, '_>, findings: Vec<Finding>) -> Vec<Finding> {
     let drafts = drafts(judge);
     let mut kept: Vec<Finding> = Vec::new();
     // A head by what its followers have in common with it: in a draft any facts, else the same ones. Beside it, the facts it has by now.
-    let mut heads: BTreeMap<(String, Option<String>, Severity, Option<BTreeSet<String>>), (usize, BTreeSet<String>)> = BTreeMap::new();
+    let mut heads: BTreeMap<Common, (usize, BTreeSet<String>)> = BTreeMap::new();
     for finding in findings {
         let own: BTreeSet<String> = facts(&finding).into_iter().map(str::to_owned).collect();
         let in_draft = finding.workflow.as_deref().is_some_and(|w| drafts.contains(w));

@@ -1,7 +1,7 @@
 //! Facts of one thing that cannot all be true: whoever reads one of them believes the wrong thing, so none is picked. Reports, and changes nothing.
 
 use super::references::Checker;
-use crate::declare::Declared;
+use crate::declare::{Declared, NodeKind};
 use crate::load::{Document, Value};
 use crate::problem::Problem;
 use crate::vocabulary::{FactType, NameKind, Vocabulary};
@@ -71,7 +71,9 @@ impl<'d> Checker<'_, 'd> {
         let node = &self.graph.nodes[id];
         let Some(value) = node.value else { return };
         let named = vocabulary.entity(node.kind.entity()).iter().filter(|a| a.fact_type == FactType::Name(NameKind::Node));
-        for key in named.map(|a| a.name.as_str()).chain(["host"]) {
+        // A log may record who reads it: that is a fact, no contradiction.
+        let named = named.map(|a| a.name.as_str()).filter(|_| node.kind != NodeKind::Log);
+        for key in named.chain(["host"]) {
             if let Some(itself) = value.get(key).filter(|v| v.as_str() == Some(&node.id)) {
                 let help = format!("name another node under `{key}`, or leave it out");
                 self.problems.push(one(node.document, format!("`{key}` of `{}` is the node itself", node.id), itself, &help));

@@ -8,7 +8,8 @@ use cedar_policy::{Schema, Validator};
 use rustc_hash::FxHashMap;
 
 use super::guard;
-use super::policies::{Loader, Policy, Role};
+use super::loader::Loader;
+use super::policies::{Policy, Role};
 use crate::packs::{LabelKind, Library, Taxonomy};
 use crate::problem::{Problem, SourceFile};
 use crate::vocabulary::{NAMESPACE, Vocabulary};

@@ -7,6 +7,7 @@ mod cedar;
 mod clauses;
 mod guard;
 mod labels;
+mod loader;
 mod policies;
 mod questions;
 mod refusals;

@@ -69,13 +69,12 @@ pub(super) fn combine(
         let mut known: BTreeMap<Part, BTreeSet<Part>> = BTreeMap::new();
         for partner in list.iter() {
             let other = part(names, *partner);
-            if !known.contains_key(&other) {
+            let combined = known.entry(other).or_insert_with(|| {
                 let start = both(names, this, other);
-                let combined = with(names, start, Some(n));
-                known.insert(other, combined);
-            }
+                with(names, start, Some(n))
+            });
             let made = derive(names, partner.0, form);
-            result.extend(known.get(&other).into_iter().flatten().map(|v| (made, *v)));
+            result.extend(combined.iter().map(|v| (made, *v)));
         }
     }
     result.into_iter().collect()

@@ -202,7 +202,7 @@ fn syntax_errors_have_their_place() {
 fn texts_are_required_and_known() {
     let report = run("@title(\"t\")\nforbid (principal, action == Flowgate::Action::\"receive\", resource);");
     assert_eq!(report.problems[0].code, "judge/missing-annotation");
-    refused(&format!("@sevrity(\"error\")\n{RECEIVE};"), "judge/unknown-annotation", "forbid");
+    refused(&format!("@sevrity(\"error\")\n{RECEIVE};"), "judge/unknown-annotation", "@sevrity(\"error\")");
     let report = run(&format!("{}{RECEIVE};", TEXTS.replace("\"m\"", "\"{nonsense}\"")));
     assert_eq!(report.problems[0].code, "judge/unknown-placeholder");
 }

@@ -111,7 +111,7 @@ fn reading_names_files_from_the_root() {
         [
             "a/b.flow.yaml",
             "a/bad.flow.json: `{` is never closed (load/syntax)",
-            "c.toml: the file is neither yaml nor json (load/format)",
+            "c.toml: `c.toml` is neither yaml nor json (load/format)",
             "gone.flow.yaml: cannot read `gone.flow.yaml`: no such file or folder (load/unreadable)",
             "a/b.flow.yaml",
         ]

@@ -78,7 +78,7 @@ fn a_file_that_changes_between_listing_and_reading_is_judged_as_it_was_read() {
     // (what happens just before the file is opened, the exit code, what the report says)
     let cases = [
         ("rm flows/example.flow.yaml", 2, "cannot read `flows/example.flow.yaml`: no such file or folder"),
-        ("rm flows/example.flow.yaml; mkdir flows/example.flow.yaml", 2, "cannot read `flows/example.flow.yaml`: is a directory"),
+        ("rm flows/example.flow.yaml; mkdir flows/example.flow.yaml", 2, "cannot read `flows/example.flow.yaml`: not a regular file"),
         ("truncate -s 0 flows/example.flow.yaml", 2, "the file is empty"),
         ("truncate -s 1000 flows/example.flow.yaml", 2, "error["),
         ("truncate -s 2G flows/example.flow.yaml", 2, "error["),

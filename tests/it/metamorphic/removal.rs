@@ -12,8 +12,8 @@ use super::rewrite::{Draft, flows, text};
 
 /// A flow that is flagged and goes takes its finding with it, and no other flow is flagged for it: what crosses elsewhere is less than before.
 ///
-/// Other flows can be flagged for one new thing: an endpoint that nothing flows into any more still answers, and what it says begins there
-/// (`source → model → output` without its first flow). What a workflow as a whole lacks without the flow is not a finding about a flow.
+/// Other flows can be flagged for one new thing: an endpoint that nothing reaches any more still answers, and what it says begins there
+/// (`source → step → model → output` without its first flow). What a workflow as a whole lacks without the flow is not a finding about a flow.
 #[test]
 fn removing_a_flagged_flow_removes_its_finding() {
     hold_in(2, "removing a flagged flow", 200, |subject, tally| {
@@ -40,8 +40,8 @@ fn removing_a_flagged_flow_removes_its_finding() {
             let mut wrong: Vec<String> =
                 after.findings.iter().filter(|f| !twins && here(f)).map(|f| format!("still there: {}", f.rule)).collect();
             // What a model says when nothing is sent to it any more begins there.
-            let starved = !draft.workflows.iter().any(|(_, json)| flows(json).iter().any(|f| text(f, "to") == to));
-            let begins_there = |name: &str| starved && name.split('.').next() == Some(to);
+            let downstream = reached(&draft, to);
+            let begins_there = |name: &str| name.split('.').next().is_some_and(|node| downstream.contains(node));
             let added = missing(&after, &before, |c| {
                 matches!(c.finding.subject, SubjectNames::Flow { .. }) && !c.datum_name().is_some_and(begins_there)
             });
@@ -49,4 +49,20 @@ fn removing_a_flagged_flow_removes_its_finding() {
             tally.pair(&format!("without {from} → {to}"), wrong);
         }
     });
+}
+
+/// A node, and all that what leaves it can reach.
+pub(super) fn reached(draft: &Draft, from: &str) -> BTreeSet<String> {
+    let mut reached = BTreeSet::from([from.to_owned()]);
+    loop {
+        let known = reached.len();
+        for flow in draft.workflows.iter().flat_map(|(_, json)| flows(json)) {
+            if reached.contains(text(flow, "from")) {
+                reached.insert(text(flow, "to").to_owned());
+            }
+        }
+        if reached.len() == known {
+            return reached;
+        }
+    }
 }

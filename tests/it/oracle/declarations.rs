@@ -305,12 +305,15 @@ fn case_names(cases: Option<&Json>) -> Set {
     texts(cases).into_iter().map(|c| Name::from(format!("@{c}"))).collect()
 }
 
-fn passes_on() -> Vec<(String, Vec<Json>)> {
+fn passes_on() -> Vec<Effects> {
     vec![("default".to_owned(), vec![serde_json::json!({ "forward": "*" })])]
 }
 
+/// An output's name and its effects, in order.
+type Effects = (String, Vec<Json>);
+
 /// The outputs of a node as lists of effects, and the surfaces they keep to.
-fn outputs(lexicon: &Lexicon, node: &Node) -> (Vec<(String, Vec<Json>)>, Option<Vec<String>>) {
+fn outputs(lexicon: &Lexicon, node: &Node) -> (Vec<Effects>, Option<Vec<String>>) {
     let step = text(&node.json, "type").filter(|_| node.kind == "step").and_then(|t| lexicon.steps.get(t));
     let scope = step.filter(|(scoped, _)| *scoped).map(|_| texts(node.json.get("surfaces")).into_iter().map(str::to_owned).collect());
     let written = node.json.get("outputs").filter(|_| matches!(node.kind, "step" | "endpoint")).or(step.map(|(_, outputs)| outputs));

@@ -400,7 +400,7 @@ impl NodePlan {
                 node["type"] = json!(step);
                 node["removes"] = json!(picks(&["id", "id.name", "code.secret", "regulated.health"], &self.removes));
                 if matches!(step, "redact" | "pseudonymize" | "filter" | "retrieve") {
-                    node["surfaces"] = json!(masked(&SURFACES, if self.surfaces % 2 == 0 { 1 } else { self.surfaces >> 1 }));
+                    node["surfaces"] = json!(masked(&SURFACES, if self.surfaces.is_multiple_of(2) { 1 } else { self.surfaces >> 1 }));
                 }
                 if matches!(step, "retrieve" | "chunk") && self.facts % 2 == 1 {
                     node["emits"] = json!("excerpts");
@@ -440,7 +440,7 @@ impl NodePlan {
             }
             14 => pick(&["logs", "outputs"], self.sort),
             _ => {
-                node = json!({ "blocks": self.sort % 2 == 0 });
+                node = json!({ "blocks": self.sort.is_multiple_of(2) });
                 match self.sort >> 1 & 3 {
                     0 | 1 => node["person"] = json!(pick(&["maya", "olga"], self.sort >> 3)),
                     2 => node["reviewer_kind"] = json!("bot"),
@@ -467,7 +467,7 @@ impl NodePlan {
 
 impl EffectPlan {
     fn json(&self, first: bool) -> Json {
-        let one_of = || if self.inputs % 2 == 0 { json!("*") } else { json!([pick(&INPUTS, self.inputs >> 1)]) };
+        let one_of = || if self.inputs.is_multiple_of(2) { json!("*") } else { json!([pick(&INPUTS, self.inputs >> 1)]) };
         let add = picks(&NAMES, &self.add);
         let remove = picks(&NAMES, &self.remove);
         let form = pick(&FORMS, self.form);

@@ -145,7 +145,7 @@ impl<'g, 'd> Naive<'_, '_, 'g, 'd> {
         let mut earned = Earned::default();
         let (base, graph) = (self.engine.base, self.engine.graph);
         let mut entities = self.everybody();
-        let mut asked: Vec<(Question, Box<dyn Fn(&mut Earned, Name)>)> = Vec::new();
+        let mut asked: Vec<(Question, Earn)> = Vec::new();
         let reference = |entity: &str, id: &str| FactValue::Entity(entity.to_owned(), id.to_owned());
         let context = |output: &str, covered: bool, lowered: bool, contract: Option<&str>| {
             let mut facts = self.common();
@@ -393,3 +393,6 @@ pub fn verdicts_of(engine: &Engine<'_, '_, '_>, judged: &Judged<'_>) -> (BTreeSe
     }
     (fired, wants)
 }
+
+/// Puts down that a label was earned.
+type Earn = Box<dyn Fn(&mut Earned, Name)>;
