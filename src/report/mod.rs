@@ -53,7 +53,7 @@ impl Format {
     /// It shows more than the findings, so that the check has to keep a record.
     #[must_use]
     pub fn needs_record(self) -> bool {
-        matches!(self, Self::Sarif | Self::Markdown | Self::Comment | Self::Html)
+        matches!(self, Self::Sarif | Self::Markdown | Self::Comment | Self::Junit | Self::Html)
     }
 }
 

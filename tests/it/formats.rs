@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use clap::ValueEnum as _;
 use flowgate::finding::{Finding, Standing, SubjectNames, WaiverNames};
 use flowgate::load::{Document, Format as Syntax, Limits};
 use flowgate::problem::{Place, Problem, SourceFile, Span};
@@ -22,6 +23,18 @@ fn examples() -> Vec<(String, Report)> {
     let name = |folder: &Path| folder.strip_prefix(root()).unwrap().display().to_string();
     let one = |folder| (name(folder), check(&Project::read(folder, &Limits::default()), &recorded()));
     projects("examples").iter().map(|folder| one(folder.as_path())).collect()
+}
+
+/// A report is the same alone and beside others, one of which may ask for a record.
+#[test]
+fn a_form_that_asks_for_no_record_has_no_use_for_one() {
+    for folder in projects("examples") {
+        let project = Project::read(&folder, &Limits::default());
+        let (with, without) = (check(&project, &recorded()), check(&project, &options()));
+        for format in Format::value_variants().iter().filter(|format| !format.needs_record()) {
+            assert_eq!(text(&[&with], *format), text(&[&without], *format), "{format:?} of {}", folder.display());
+        }
+    }
 }
 
 fn example(name: &str) -> Report {
