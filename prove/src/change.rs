@@ -146,6 +146,9 @@ fn softly(rule: &Rule) -> String {
     format!(" (from {} on, as {}{waiver})", rule.stage.word(), rule.severity.word())
 }
 
+/// A label, the policies that give it now and then, which way round is asked, and the kind of request.
+type Job<'a> = (&'a String, &'a Vec<&'a Rule>, &'a Vec<&'a Rule>, bool, &'a Kind);
+
 /// Labels: who earns them. One that speaks well of data must not be earned more easily, any other not be lost; what displaces others is both.
 fn labels(
     compared: &Compared<'_>,
@@ -165,7 +168,7 @@ fn labels(
     }
     let texts = |rules: &[&Rule]| rules.iter().map(|r| r.text.clone()).collect::<BTreeSet<_>>();
     by_label.retain(|_, (was, is)| texts(was) != texts(is));
-    let jobs: Vec<(&String, &Vec<&Rule>, &Vec<&Rule>, bool, &Kind)> = by_label
+    let jobs: Vec<Job<'_>> = by_label
         .iter()
         .flat_map(|(label, (was, is))| [(label, was, is, true), (label, is, was, false)])
         .flat_map(|(label, these, those, lost)| {

@@ -79,7 +79,7 @@ fn transfer(env: &Env, from: &Kind, to: &Kind, schema: &Schema, policy: &Policy)
     if from.action != to.action {
         return None;
     }
-    let text = |name: &str| (format!("\"{NAMESPACE}::{name}\""), format!("{}", name.to_lowercase()));
+    let text = |name: &str| (format!("\"{NAMESPACE}::{name}\""), name.to_lowercase());
     let renamed = |json: Json| {
         let mut json = json.to_string();
         for (old, new) in [(&from.principal, &to.principal), (&from.resource, &to.resource)] {

@@ -1,4 +1,12 @@
 //! The tool as its users see it: small packs in, text and exit code out. Needs cvc5, except where the solver is one of `tests/solvers`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that fails should fail loudly"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
