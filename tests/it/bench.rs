@@ -5,7 +5,13 @@ use std::collections::BTreeSet;
 use flowgate::Project;
 use flowgate::load::Limits;
 
-use crate::common::{judged, options, root};
+use crate::common::{judged, options, root, walk};
+
+#[path = "../../benches/floor/src/random.rs"]
+mod random;
+#[path = "../../benches/floor/src/workload.rs"]
+#[allow(clippy::missing_docs_in_private_items, reason = "it is a program's module elsewhere")]
+mod workload;
 
 fn counts(workload: &str) -> (usize, usize) {
     let project = Project::read(&root().join("tests/bench").join(workload), &Limits::default());
@@ -33,4 +39,22 @@ fn a_hundred_workflows() {
 #[test]
 fn a_hundred_workflows_in_one_component_with_a_cycle() {
     assert_eq!(counts("g100"), (122, 82));
+}
+
+/// The generator of larger sizes makes these to the byte.
+#[test]
+fn the_generator_writes_the_fixtures() {
+    for (folder, joined, workflows, json) in [("w1", false, 1, false), ("w100", false, 100, false), ("g100", true, 100, true)] {
+        let folder = root().join("tests/bench").join(folder);
+        let mut left = walk(&folder);
+        let workload = workload::Workload { joined, workflows, seed: 7, json, pack: "../pack".to_owned() };
+        let checked: Result<(), std::io::Error> = workload.files(|path, text| {
+            let path = folder.join(path);
+            left.retain(|file| *file != path);
+            assert_eq!(std::fs::read_to_string(&path)?, text, "{}", path.display());
+            Ok(())
+        });
+        checked.unwrap();
+        assert!(left.is_empty(), "not written: {left:?}");
+    }
 }
