@@ -8,8 +8,22 @@ use std::fmt::Write as _;
 use super::random::Random;
 
 const CLASSES: [&str; 16] = [
-    "public", "internal", "name", "email", "phone", "ssn", "mrn", "diagnosis", "lab", "account_no", "income", "card_pan", "api_key",
-    "password", "child_dob", "geo",
+    "public",
+    "internal",
+    "name",
+    "email",
+    "phone",
+    "ssn",
+    "mrn",
+    "diagnosis",
+    "lab",
+    "account_no",
+    "income",
+    "card_pan",
+    "api_key",
+    "password",
+    "child_dob",
+    "geo",
 ];
 const CLASS_WEIGHTS: [u32; 16] = [30, 25, 6, 6, 4, 2, 2, 3, 3, 2, 3, 1, 1, 1, 1, 10];
 /// The classes a redaction is meant to take away.
@@ -17,8 +31,18 @@ const SENSITIVE: std::ops::Range<usize> = 2..15;
 const REGIONS: [&str; 8] = ["us-east", "us-west", "eu-west", "eu-central", "uk", "ca", "ap-south", "sa-east"];
 const REGION_WEIGHTS: [u32; 8] = [30, 20, 18, 14, 8, 8, 1, 1];
 const FLOWS: [(&str, &str); 12] = [
-    ("s0", "t0"), ("s1", "t0"), ("s1", "t1"), ("s2", "t1"), ("t0", "e0"), ("t1", "e1"), ("t0", "log"), ("e0", "rev"), ("rev", "out"),
-    ("e1", "out"), ("e0", "log"), ("s2", "e1"),
+    ("s0", "t0"),
+    ("s1", "t0"),
+    ("s1", "t1"),
+    ("s2", "t1"),
+    ("t0", "e0"),
+    ("t1", "e1"),
+    ("t0", "log"),
+    ("e0", "rev"),
+    ("rev", "out"),
+    ("e1", "out"),
+    ("e0", "log"),
+    ("s2", "e1"),
 ];
 const LAYERS: usize = 10;
 

@@ -14,8 +14,22 @@ use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visi
 use serde::{Deserialize, de};
 
 const CLASSES: [&str; 16] = [
-    "public", "internal", "name", "email", "phone", "ssn", "mrn", "diagnosis", "lab", "account_no", "income", "card_pan", "api_key",
-    "password", "child_dob", "geo",
+    "public",
+    "internal",
+    "name",
+    "email",
+    "phone",
+    "ssn",
+    "mrn",
+    "diagnosis",
+    "lab",
+    "account_no",
+    "income",
+    "card_pan",
+    "api_key",
+    "password",
+    "child_dob",
+    "geo",
 ];
 const KEPT_AT_MOST: [u32; 16] = [3650, 1825, 730, 730, 730, 365, 365, 365, 365, 365, 365, 180, 90, 90, 180, 365];
 /// How many of the regions, from the first on, each class may go to.
@@ -30,7 +44,16 @@ const NOT_TRAINED_ON: u16 = mask(&[5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
 const ANY: u16 = u16::MAX;
 
 const RULES: [&str; 10] = [
-    "ephi-no-baa", "npi-plain", "secret-hosted", "retention", "region", "log-ident", "no-reviewer", "training", "batch-user", "unapproved",
+    "ephi-no-baa",
+    "npi-plain",
+    "secret-hosted",
+    "retention",
+    "region",
+    "log-ident",
+    "no-reviewer",
+    "training",
+    "batch-user",
+    "unapproved",
 ];
 const PLAIN: usize = 1;
 const UNREVIEWED: usize = 6;
@@ -325,7 +348,11 @@ impl Graph {
             names.push(name);
             self.add(Node::step(step.removes.0));
         }
-        let recipients = [(&workflow.endpoints, Node::endpoint as fn(&Recipient<'_>) -> Node), (&workflow.logs, Node::log), (&workflow.outputs, Node::output)];
+        let recipients = [
+            (&workflow.endpoints, Node::endpoint as fn(&Recipient<'_>) -> Node),
+            (&workflow.logs, Node::log),
+            (&workflow.outputs, Node::output),
+        ];
         for (section, node) in recipients {
             for (name, about) in &section.0 {
                 names.push(name);
