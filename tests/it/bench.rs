@@ -10,7 +10,6 @@ use crate::common::{judged, options, root, walk};
 #[path = "../../benches/floor/src/random.rs"]
 mod random;
 #[path = "../../benches/floor/src/workload.rs"]
-#[allow(clippy::missing_docs_in_private_items, reason = "it is a program's module elsewhere")]
 mod workload;
 
 fn counts(workload: &str) -> (usize, usize) {
