@@ -10,6 +10,7 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
+use rustc_hash::FxHashMap;
 
 use crate::declare::{Declared, NodeKind};
 use crate::graph::{EdgeId, Fact, FlowGraph, NodeId, WorkflowId};
@@ -58,6 +59,8 @@ pub struct FactBase<'g, 'd> {
     /// Attribute names that some policy reads.
     pub(crate) mentioned: &'g BTreeSet<String>,
     pub(crate) environment: &'g Environment,
+    /// The attributes that some policy reads, by entity type.
+    wanted: FxHashMap<&'g str, Vec<&'g Attribute>>,
     /// Fact names under which nodes refer to a node.
     named_as: BTreeMap<NodeId, BTreeSet<&'g str>>,
     /// Documents in force.
@@ -83,7 +86,9 @@ impl<'g, 'd> FactBase<'g, 'd> {
                 }
             }
         }
-        let mut base = Self { graph, vocabulary, mentioned, environment, named_as, filed: Vec::new() };
+        let read = |attributes: &'g [Attribute]| attributes.iter().filter(|a| mentioned.contains(&a.name)).collect();
+        let wanted = vocabulary.entities().map(|(name, attributes)| (name, read(attributes))).collect();
+        let mut base = Self { graph, vocabulary, mentioned, environment, wanted, named_as, filed: Vec::new() };
         base.filed = base.file_evidence();
         base
     }
@@ -94,9 +99,8 @@ impl<'g, 'd> FactBase<'g, 'd> {
         self.mentioned.contains(name)
     }
 
-    fn wanted(&self, entity: &str) -> impl Iterator<Item = &'g Attribute> + use<'g> {
-        let mentioned = self.mentioned;
-        self.vocabulary.entity(entity).iter().filter(move |a| mentioned.contains(&a.name))
+    fn wanted(&self, entity: &str) -> impl Iterator<Item = &'g Attribute> + use<'_, 'g, 'd> {
+        self.wanted.get(entity).into_iter().flatten().copied()
     }
 
     /// Fills in facts: what `stated` gives, what `known` computes, and the empty value of what must read empty.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::RwLock;
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
@@ -100,7 +101,7 @@ impl FactValue {
             Self::Long(n) => RestrictedExpression::new_long(*n),
             Self::Text(text) => RestrictedExpression::new_string(text.clone()),
             Self::Days(days) => RestrictedExpression::new_duration(format!("{days}d")),
-            Self::Date(date) => RestrictedExpression::new_datetime(date),
+            Self::Date(date) => remembered(date),
             Self::Set(values) => RestrictedExpression::new_set(values.iter().map(Self::to_cedar)),
             // Keys of a map are distinct, and distinct keys are all a record asks for.
             Self::Record(facts) => RestrictedExpression::new_record(facts.iter().map(|(k, v)| (k.clone(), v.to_cedar())))
@@ -137,11 +138,39 @@ pub fn days_in_words(days: i64) -> String {
     }
 }
 
+/// A date in Cedar's form. One day is in every context, and Cedar parses the name of its type each time one is made.
+fn remembered(date: &str) -> RestrictedExpression {
+    /// More than any project names, so that a process that judges for ever does not grow for ever.
+    const MOST: usize = 4_096;
+    static KNOWN: RwLock<BTreeMap<String, RestrictedExpression>> = RwLock::new(BTreeMap::new());
+    if let Some(known) = KNOWN.read().ok().and_then(|known| known.get(date).cloned()) {
+        return known;
+    }
+    let made = RestrictedExpression::new_datetime(date);
+    if let Ok(mut known) = KNOWN.write() {
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(date.to_owned(), made.clone());
+    }
+    made
+}
+
 /// A Cedar entity id in the project's namespace.
 #[must_use]
 pub fn uid(entity: &str, id: &str) -> Option<EntityUid> {
+    Some(EntityUid::from_type_name_and_id(type_name(entity)?, EntityId::new(id)))
+}
+
+/// The type's name in Cedar's form. There are a dozen types and millions of entities, and Cedar parses a name each time it is asked to.
+fn type_name(entity: &str) -> Option<EntityTypeName> {
+    static KNOWN: RwLock<BTreeMap<String, EntityTypeName>> = RwLock::new(BTreeMap::new());
+    if let Some(known) = KNOWN.read().ok()?.get(entity) {
+        return Some(known.clone());
+    }
     let name: EntityTypeName = format!("{NAMESPACE}::{entity}").parse().ok()?;
-    Some(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+    KNOWN.write().ok()?.insert(entity.to_owned(), name.clone());
+    Some(name)
 }
 
 fn scalar_text(value: Value<'_>) -> Option<String> {

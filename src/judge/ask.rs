@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, eval_expression};
+use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Request, eval_expression, validate_scope_variables};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
@@ -18,7 +18,6 @@ use crate::ids;
 use crate::packs::{LabelKind, LabelSet, Taxonomy};
 use crate::problem::Problem;
 use crate::table::Interner;
-use crate::vocabulary::NAMESPACE;
 
 ids! {
     /// An entity as policies see it.
@@ -112,6 +111,11 @@ impl<'p> Asker<'p> {
         FactValue::Entity(entity.to_owned(), id)
     }
 
+    /// What a row holds.
+    pub(super) fn row_of(&self, row: RowId) -> &Row {
+        &self.rows[row]
+    }
+
     /// The classes and labels a row is in.
     pub(super) fn parents_of(&self, row: RowId) -> &LabelSet {
         &self.rows[row].parents
@@ -129,11 +133,6 @@ impl<'p> Asker<'p> {
             let matching = policies.table.iter().filter(|(_, p)| !slicing || can_match(&p.scope, action, principal, resource));
             matching.map(|(id, _)| id).collect()
         })
-    }
-
-    /// Is there a rule whose scope can match these types, whether all are asked or only those?
-    pub(super) fn has_rule(&self, action: &str, principal: &str, resource: &str) -> bool {
-        self.policies.table.iter().any(|(_, p)| p.role == Role::Rule && can_match(&p.scope, action, principal, resource))
     }
 
     /// Does any rule look at this kind of question?
@@ -184,7 +183,7 @@ impl<'p> Asker<'p> {
                 return (vec![Answer::default(); questions.len()], chosen, problems);
             }
         };
-        let contexts: Vec<Result<Context, Problem>> = self.contexts.table().rows().iter().map(cedar_context).collect();
+        let contexts = self.cedar_contexts(&questions);
         let authorizer = Authorizer::new();
         let one = |(question, slice): (&Question, &Arc<[PolicyId]>)| {
             if slice.iter().all(|id| self.policies.table[*id].unconditional) && !slice.is_empty() {
@@ -192,7 +191,7 @@ impl<'p> Asker<'p> {
             }
             let set =
                 slices.get(slice).and_then(|n| sets.get(*n)).map(|(_, set)| set).ok_or_else(|| undecided("a policy set is missing"))?;
-            let context = contexts.get(question.context.0 as usize).ok_or_else(|| undecided("a context is missing"))?.clone()?;
+            let context = contexts.get(&(question.action, question.context)).ok_or_else(|| undecided("a context is missing"))?.clone()?;
             self.decide(&authorizer, question, context, set, &entities)
         };
         // Cedar's evaluator recurses; the pool's threads have room for the deepest policy the guard lets through.
@@ -262,14 +261,15 @@ impl<'p> Asker<'p> {
         };
         let (principal, resource) = (uid_of(question.principal)?, uid_of(question.resource)?);
         // Cedar answers `in` with false, and without an error, for an entity it does not know.
-        for known in [&principal, &resource] {
-            if entities.get(known).is_none() && !self.is_enumerated(known) {
+        for (known, row) in [(&principal, question.principal), (&resource, question.resource)] {
+            if !is_enumerated(self.rows[row].entity) && entities.get(known).is_none() {
                 return Err(undecided("an entity is not in the store"));
             }
         }
         let action = uid("Action", question.action).ok_or_else(|| undecided("an action has no name"))?;
-        let request =
-            Request::new(principal, action, resource, context, Some(&self.policies.schema)).map_err(|e| undecided(&e.to_string()))?;
+        // The context was checked when it was made, so this is all that is left of checking a request.
+        validate_scope_variables(&principal, &action, &resource, &self.policies.schema).map_err(|e| undecided(&e.to_string()))?;
+        let request = Request::new(principal, action, resource, context, None).map_err(|e| undecided(&e.to_string()))?;
         let response = authorizer.is_authorized(&request, set, entities);
         // Cedar skips a policy that errs, whether it would have allowed or denied.
         if let Some(error) = response.diagnostics().errors().next() {
@@ -303,11 +303,6 @@ impl<'p> Asker<'p> {
         }
     }
 
-    fn is_enumerated(&self, uid: &EntityUid) -> bool {
-        let name = uid.type_name().to_string();
-        name == format!("{NAMESPACE}::Class") || name == format!("{NAMESPACE}::Label")
-    }
-
     fn fired(&self, id: PolicyId, request: &Request, entities: &Entities) -> Fired {
         let policy = &self.policies.table[id];
         if policy.role != Role::Rule {
@@ -322,12 +317,26 @@ impl<'p> Asker<'p> {
         Fired { policy: id, reasons: policy.explain(request, entities), message: fill(&policy.message), help: fill(&policy.help) }
     }
 
+    /// Every context that some question has, checked against the schema once for each action it goes with.
+    fn cedar_contexts(&self, questions: &[Question]) -> FxHashMap<(&'static str, ContextId), Result<Context, Problem>> {
+        let mut known = FxHashMap::default();
+        for question in questions {
+            known.entry((question.action, question.context)).or_insert_with(|| {
+                let context = cedar_context(&self.contexts[question.context])?;
+                let action = uid("Action", question.action).ok_or_else(|| undecided("an action has no name"))?;
+                context.validate(&self.policies.schema, &action).map_err(|e| undecided(&e.to_string()))?;
+                Ok(context)
+            });
+        }
+        known
+    }
+
     /// The store: every row, checked against the schema.
     fn entities(&self) -> Result<Entities, Problem> {
         let mut entities = Vec::with_capacity(self.rows.table().len());
         for (id, row) in self.rows.table().iter() {
             // Enumerated entities are part of the schema, not of the store.
-            if matches!(row.entity, "Class" | "Label") {
+            if is_enumerated(row.entity) {
                 continue;
             }
             let (entity, name) = self.name(id);
@@ -352,6 +361,13 @@ impl<'p> Asker<'p> {
     }
 }
 
+impl Policies {
+    /// Is there a rule whose scope can match these types?
+    pub(super) fn has_rule(&self, action: &str, principal: &str, resource: &str) -> bool {
+        self.table.iter().any(|(_, p)| p.role == Role::Rule && can_match(&p.scope, action, principal, resource))
+    }
+}
+
 /// Can a scope match some question of this action about entities of these types?
 fn can_match(scope: &Scope, action: &str, principal: &str, resource: &str) -> bool {
     let fits = |constraint: &Constraint, entity: &str| {
@@ -362,6 +378,11 @@ fn can_match(scope: &Scope, action: &str, principal: &str, resource: &str) -> bo
     scope.actions.as_ref().is_none_or(|a| a.iter().any(|x| x == action))
         && fits(&scope.principal, principal)
         && fits(&scope.resource, resource)
+}
+
+/// Its entities are part of the schema, not of the store.
+fn is_enumerated(entity: &str) -> bool {
+    matches!(entity, "Class" | "Label")
 }
 
 fn cedar_context(facts: &Facts) -> Result<Context, Problem> {

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Judge;
-use super::ask::{Asker, Of, Question, QuestionId, RowId};
+use super::ask::{Asker, ContextId, Of, Question, QuestionId, RowId};
 use super::policies::{Policy, Role};
 use super::stage::Stage;
 use crate::facts::{FactValue, Facts, Row};
@@ -20,7 +20,15 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     pub fn labels(&self, first: Option<&Propagation<'g, 'd>>, cap: usize) -> (Labelling, Vec<Problem>) {
         let graph = self.base.graph;
         let asker = Asker::new(self.policies, &graph.taxonomy, self.slicing);
-        let mut asking = Asking { judge: self, asker, asked: Vec::new(), early: first.is_none() };
+        let mut asking = Asking {
+            judge: self,
+            asker,
+            asked: Vec::new(),
+            early: first.is_none(),
+            sources: FxHashMap::default(),
+            contexts: FxHashMap::default(),
+            candidates: FxHashMap::default(),
+        };
         asking.common_rows();
         for field in graph.fields.ids() {
             asking.field(field, first);
@@ -73,6 +81,12 @@ struct Asking<'a, 'j, 'g, 'd> {
     asked: Vec<(QuestionId, LabelId, Earner)>,
     /// Nothing has been propagated yet: a label that depends on what leaves a step is not given.
     early: bool,
+    /// Rows of the sources met so far.
+    sources: FxHashMap<NodeId, RowId>,
+    /// Contexts by output, by whether the step covers the surface, by whether it takes something, and by contract.
+    contexts: FxHashMap<(String, bool, bool, Option<&'d str>), ContextId>,
+    /// Labels that some policy could give to a kind of thing, with the rows that stand for them.
+    candidates: FxHashMap<&'static str, Vec<(LabelId, RowId)>>,
 }
 
 impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
@@ -90,18 +104,18 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
     fn field(&mut self, field: FieldId, first: Option<&Propagation<'g, 'd>>) {
         let base = self.judge.base;
         let source = base.graph.fields[field].node;
-        let source_row = self.asker.row(base.node(source, None, first));
+        let source_row = match self.sources.get(&source) {
+            Some(row) => *row,
+            None => self.asker.row(base.node(source, None, first)),
+        };
+        self.sources.insert(source, source_row);
         let row = base.field(field, &self.asker.reference(source_row));
         let row = self.asker.row(row);
-        let context = |contract: Option<&str>| {
-            let mut facts = self.judge.label_context("", true, false);
-            facts.extend(contract.map(|c| ("contract".to_owned(), FactValue::Entity("Agreement".to_owned(), c.to_owned()))));
-            facts
-        };
         let contracts: Vec<Option<&str>> = std::iter::once(None).chain(base.contracts(source).into_iter().map(Some)).collect();
         for contract in contracts {
             let of = if contract.is_some() { Of::Contract } else { Of::NoContract };
-            self.question(row, "Field", context(contract), of, |_| Earner::Field(field));
+            let context = self.context("", true, false, contract);
+            self.question(row, "Field", context, of, |_| Earner::Field(field));
         }
     }
 
@@ -114,8 +128,8 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         let row = self.asker.row(base.node(node, None, first));
         for output in crate::graph::output_names(base.graph, node) {
             for (covered, lowered) in [(true, true), (true, false), (false, true), (false, false)] {
-                let facts = self.judge.label_context(&output, covered, lowered);
-                self.question(row, kind, facts, Of::All, |_| Earner::Node(node, output.clone(), covered, lowered));
+                let context = self.context(&output, covered, lowered, None);
+                self.question(row, kind, context, Of::All, |_| Earner::Node(node, output.clone(), covered, lowered));
             }
         }
     }
@@ -131,14 +145,38 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
             let classes = crate::propagate::fresh_classes(&base.graph.taxonomy, effect);
             let row = base.fresh_field(node, name, &classes, &self.asker.reference(source));
             let row = self.asker.row(row);
-            self.question(row, "Field", self.judge.label_context("", true, false), Of::NoContract, |_| {
-                Earner::Fresh(node, name.to_owned(), classes.clone())
-            });
+            let context = self.context("", true, false, None);
+            self.question(row, "Field", context, Of::NoContract, |_| Earner::Fresh(node, name.to_owned(), classes.clone()));
         }
     }
 
+    fn context(&mut self, output: &str, covered: bool, lowered: bool, contract: Option<&'d str>) -> ContextId {
+        let key = (output.to_owned(), covered, lowered, contract);
+        if let Some(known) = self.contexts.get(&key) {
+            return *known;
+        }
+        let mut facts = self.judge.common_context();
+        facts.insert("output".to_owned(), FactValue::text(output));
+        facts.insert("covered".to_owned(), FactValue::Bool(covered));
+        facts.insert("lowered".to_owned(), FactValue::Bool(lowered));
+        facts.extend(contract.map(|c| ("contract".to_owned(), FactValue::Entity("Agreement".to_owned(), c.to_owned()))));
+        let context = self.asker.context(facts);
+        self.contexts.insert(key, context);
+        context
+    }
+
     /// Asks about every label that some policy could give to such a thing.
-    fn question(&mut self, resource: RowId, kind: &'static str, facts: Facts, of: Of, earner: impl Fn(LabelId) -> Earner) {
+    fn question(&mut self, resource: RowId, kind: &'static str, context: ContextId, of: Of, earner: impl Fn(LabelId) -> Earner) {
+        for (label, principal) in self.candidates(kind) {
+            let question = self.asker.question(Question { action: "label", principal, resource, context, of, stage: Stage::Production });
+            self.asked.push((question, label, earner(label)));
+        }
+    }
+
+    fn candidates(&mut self, kind: &'static str) -> Vec<(LabelId, RowId)> {
+        if let Some(known) = self.candidates.get(kind) {
+            return known.clone();
+        }
         let taxonomy = &self.judge.base.graph.taxonomy;
         let candidates = self.asker.candidates("label", "Label", kind).to_vec();
         let policies = candidates.into_iter().map(|id| &self.judge.policies.table[id]).filter(|p| p.role == Role::Label);
@@ -150,25 +188,14 @@ impl<'g, 'd> Asking<'_, '_, 'g, 'd> {
         let mut labels: Vec<LabelId> = labels.into_iter().map(|(label, _)| label).collect();
         labels.sort_unstable();
         labels.dedup();
-        let context = self.asker.context(facts);
-        for label in labels {
-            let name = taxonomy.entry(label).name.clone();
-            let principal = self.asker.row(Row { entity: "Label", id: Some(name), ..Row::default() });
-            let question = self.asker.question(Question { action: "label", principal, resource, context, of, stage: Stage::Production });
-            self.asked.push((question, label, earner(label)));
-        }
+        let row = |name: &str| Row { entity: "Label", id: Some(name.to_owned()), ..Row::default() };
+        let rows: Vec<_> = labels.into_iter().map(|label| (label, self.asker.row(row(&taxonomy.entry(label).name)))).collect();
+        self.candidates.insert(kind, rows.clone());
+        rows
     }
 }
 
 impl Judge<'_, '_, '_> {
-    fn label_context(&self, output: &str, covered: bool, lowered: bool) -> Facts {
-        let mut facts = self.common_context();
-        facts.insert("output".to_owned(), FactValue::text(output));
-        facts.insert("covered".to_owned(), FactValue::Bool(covered));
-        facts.insert("lowered".to_owned(), FactValue::Bool(lowered));
-        facts
-    }
-
     /// What every context holds.
     pub(super) fn common_context(&self) -> Facts {
         Facts::from([

@@ -18,17 +18,21 @@ use crate::load::{Limits, first_control};
 use crate::packs::{Library, Taxonomy};
 use crate::problem::{Problem, SourceFile, Span, did_you_mean};
 
+/// The annotations of a policy.
+type Notes<'p> = BTreeMap<&'p str, &'p str>;
+
 /// Reads policy files.
 pub(super) struct Loader<'l> {
     pub(super) taxonomy: &'l Taxonomy,
-    pub(super) validator: &'l Validator,
+    /// None for texts that are known to be valid.
+    pub(super) validator: Option<&'l Validator>,
     pub(super) limits: &'l Limits,
     pub(super) problems: Vec<Problem>,
     pub(super) found: Vec<Policy>,
 }
 
 impl<'l> Loader<'l> {
-    pub(super) fn new(library: &'l Library, validator: &'l Validator) -> Self {
+    pub(super) fn new(library: &'l Library, validator: Option<&'l Validator>) -> Self {
         Self { taxonomy: &library.taxonomy, validator, limits: &library.limits, problems: Vec::new(), found: Vec::new() }
     }
 
@@ -76,7 +80,15 @@ impl<'l> Loader<'l> {
                     .help("write its `forbid`, or delete the folder; `flowgate new rule` shows one"),
             );
         }
-        let result = self.validator.validate(&set, ValidationMode::Strict);
+        if !self.is_valid(file, &set) {
+            return;
+        }
+        self.policies(file, role, id, &set);
+    }
+
+    fn is_valid(&mut self, file: &Arc<SourceFile>, set: &PolicySet) -> bool {
+        let Some(validator) = self.validator else { return true };
+        let result = validator.validate(set, ValidationMode::Strict);
         let before = self.problems.len();
         let errors = result.validation_errors().map(|e| cedar::problem(file, "judge/bad-policy", e, self.taxonomy)).collect();
         self.problems.extend(cedar::folded(errors));
@@ -85,10 +97,7 @@ impl<'l> Loader<'l> {
             let warnings = result.validation_warnings().map(|w| cedar::problem(file, "judge/suspect-policy", w, self.taxonomy));
             self.problems.extend(warnings);
         }
-        if self.problems.len() > before {
-            return;
-        }
-        self.policies(file, role, id, &set);
+        self.problems.len() == before
     }
 
     fn policies(&mut self, file: &Arc<SourceFile>, role: Role, id: &str, set: &PolicySet) {
@@ -190,7 +199,9 @@ impl<'l> Loader<'l> {
             }
             _ => {}
         }
-        let text = |key: &str| policy.annotation(key).unwrap_or_default().to_owned();
+        // Asked for one of them, Cedar parses its name.
+        let notes: Notes<'_> = policy.annotations().collect();
+        let text = |key: &str| notes.get(key).copied().unwrap_or_default().to_owned();
         let code = text("code");
         let mut made = Policy {
             role,
@@ -203,15 +214,10 @@ impl<'l> Loader<'l> {
             citation: text("citation"),
             message: Template::default(),
             help: Template::default(),
-            absence_is_violation: policy.annotation("absent") == Some("violation"),
-            waivable: policy.annotation("waivable") != Some("false"),
+            absence_is_violation: notes.get("absent") == Some(&"violation"),
+            waivable: notes.get("waivable") != Some(&"false"),
             stage: Stage::Draft,
-            yields_to: policy
-                .annotation("yields_to")
-                .into_iter()
-                .flat_map(|list| list.split(','))
-                .map(|rule| rule.trim().to_owned())
-                .collect(),
+            yields_to: notes.get("yields_to").into_iter().flat_map(|list| list.split(',')).map(|rule| rule.trim().to_owned()).collect(),
             reads_contract: clauses.attributes.contains("contract"),
             mentions: clauses.mentions.clone(),
             cedar: policy.clone(),
@@ -226,15 +232,16 @@ impl<'l> Loader<'l> {
             });
         made.unconditional = body.clauses().is_empty() && made.scope == Scope::default();
         if role == Role::Rule {
-            self.annotations(file, span, policy, &mut made)?;
+            self.annotations(file, span, &notes, &mut made)?;
         }
         Ok(made)
     }
 
     /// A rule says what it is: title, severity, citation, message and help.
-    fn annotations(&mut self, file: &Arc<SourceFile>, span: Span, policy: &cedar_policy::Policy, made: &mut Policy) -> Result<(), Problem> {
+    fn annotations(&mut self, file: &Arc<SourceFile>, span: Span, notes: &Notes<'_>, made: &mut Policy) -> Result<(), Problem> {
+        let note = |key: &str| notes.get(key).copied();
         const KNOWN: [&str; 10] = ["title", "severity", "citation", "message", "help", "code", "absent", "waivable", "yields_to", "stage"];
-        for (key, _) in policy.annotations() {
+        for key in notes.keys().copied() {
             if !KNOWN.contains(&key) {
                 let near = did_you_mean(key, KNOWN).map(|n| format!("did you mean `@{n}`? ")).unwrap_or_default();
                 return Err(Problem::new("judge/unknown-annotation", format!("there is no annotation `@{key}`"))
@@ -243,19 +250,19 @@ impl<'l> Loader<'l> {
             }
         }
         for key in KNOWN.iter().take(5) {
-            if policy.annotation(key).is_none_or(|text| text.trim().is_empty()) {
+            if note(key).is_none_or(|text| text.trim().is_empty()) {
                 return Err(Problem::new("judge/missing-annotation", format!("the rule `{}` has no `@{key}`", made.rule))
                     .at(file, span, format!("`@{key}` is missing"))
                     .help("a rule has @title, @severity, @citation, @message and @help"));
             }
         }
-        let severity = policy.annotation("severity").unwrap_or_default();
+        let severity = note("severity").unwrap_or_default();
         made.severity = Severity::of(severity).ok_or_else(|| {
             Problem::new("judge/bad-severity", format!("`{severity}` is not a severity"))
                 .at(file, annotation(file, span, "severity"), "not a severity")
                 .help("error, warning or note")
         })?;
-        if let Some(word) = policy.annotation("stage") {
+        if let Some(word) = note("stage") {
             made.stage = Stage::of(word).ok_or_else(|| {
                 Problem::new("judge/bad-stage", format!("`{word}` is not a stage"))
                     .at(file, annotation(file, span, "stage"), "not a stage")
@@ -265,26 +272,25 @@ impl<'l> Loader<'l> {
         for (key, fits, help) in [
             (
                 "waivable",
-                matches!(policy.annotation("waivable"), None | Some("true" | "false")),
+                matches!(note("waivable"), None | Some("true" | "false")),
                 "`@waivable(\"false\")` makes a rule that takes no waiver; leave it out for one that does",
             ),
             (
                 "absent",
-                matches!(policy.annotation("absent"), None | Some("violation")),
+                matches!(note("absent"), None | Some("violation")),
                 "`@absent(\"violation\")` makes a missing fact a violation; leave it out for `undeclared`",
             ),
-            ("code", policy.annotation("code").is_none_or(is_code), "a code holds a to z, digits, `-` and `_`, and begins with a letter"),
+            ("code", note("code").is_none_or(is_code), "a code holds a to z, digits, `-` and `_`, and begins with a letter"),
         ] {
             if !fits {
-                let word = policy.annotation(key).unwrap_or_default();
+                let word = note(key).unwrap_or_default();
                 return Err(Problem::new("judge/bad-annotation", format!("`@{key}` does not take `{word}`"))
                     .at(file, annotation(file, span, key), "not one of its words")
                     .help(help));
             }
         }
-        made.message =
-            template(file, annotation(file, span, "message"), policy.annotation("message").unwrap_or_default(), &mut made.clauses)?;
-        made.help = template(file, annotation(file, span, "help"), policy.annotation("help").unwrap_or_default(), &mut made.clauses)?;
+        made.message = template(file, annotation(file, span, "message"), note("message").unwrap_or_default(), &mut made.clauses)?;
+        made.help = template(file, annotation(file, span, "help"), note("help").unwrap_or_default(), &mut made.clauses)?;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod loader;
 mod policies;
 mod questions;
 mod refusals;
+mod relied;
 mod scope;
 mod severity;
 mod stage;

@@ -11,10 +11,8 @@ use super::refusals;
 use super::severity::Severity;
 use super::stage::Stage;
 use super::{Judge, Missing, Subject};
-use crate::declare::Declared;
 use crate::facts::{FactValue, Facts};
 use crate::graph::{NodeId, WorkflowId};
-use crate::load::Value;
 use crate::packs::{LabelKind, LabelSet};
 use crate::problem::Problem;
 use crate::propagate::{ItemId, Propagation, Variant};
@@ -74,17 +72,22 @@ pub(super) struct Asks<'d> {
 
 /// Collects questions with what they are about.
 pub(super) struct Asking<'a, 'j, 'g, 'd> {
-    judge: &'a Judge<'j, 'g, 'd>,
+    pub(super) judge: &'a Judge<'j, 'g, 'd>,
+    propagation: &'a Propagation<'g, 'd>,
     pub(super) asker: Asker<'a>,
-    asked: Vec<Asked<'d>>,
-    project: RowId,
+    pub(super) asked: Vec<Asked<'d>>,
+    pub(super) project: RowId,
+    /// Stands for every workflow in contexts, where no policy looks at it.
+    unread: Option<RowId>,
     workflows: FxHashMap<WorkflowId, RowId>,
+    nodes: FxHashMap<(NodeId, WorkflowId), RowId>,
+    data: FxHashMap<ItemId, FxHashMap<LabelSet, RowId>>,
     stages: FxHashMap<Option<WorkflowId>, Stage>,
     problems: Vec<Problem>,
 }
 
 impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
-    pub(super) fn new(judge: &'a Judge<'_, 'g, 'd>, propagation: &Propagation<'g, 'd>) -> Asking<'a, 'a, 'g, 'd> {
+    pub(super) fn new(judge: &'a Judge<'_, 'g, 'd>, propagation: &'a Propagation<'g, 'd>) -> Asking<'a, 'a, 'g, 'd> {
         let base = judge.base;
         let mut asker = Asker::new(judge.policies, &base.graph.taxonomy, judge.slicing);
         let project = asker.row(base.project());
@@ -94,12 +97,25 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         for id in base.graph.agreements.keys() {
             base.agreement(id).map(|row| asker.row(row));
         }
-        let workflows = base.graph.workflows.ids().map(|id| (id, asker.row(base.workflow(id, Some(propagation))))).collect();
+        // Where no policy looks at the workflow of a flow or node, equal flows of all workflows are one question.
+        let unread = (!base.reads("workflow")).then(|| asker.row(base.known("Workflow", &Facts::new())));
         let stage = |id| base.graph.workflows[id].document.root().get("stage").and_then(|s| Stage::of(s.as_str()?)).unwrap_or_default();
         let mut stages: FxHashMap<Option<WorkflowId>, Stage> = base.graph.workflows.ids().map(|id| (Some(id), stage(id))).collect();
         // What the whole project relies on is asked about as its furthest workflow is.
         stages.insert(None, stages.values().copied().max().unwrap_or_default());
-        Asking { judge, asker, asked: Vec::new(), project, workflows, stages, problems: Vec::new() }
+        Asking {
+            judge,
+            propagation,
+            asker,
+            asked: Vec::new(),
+            project,
+            unread,
+            workflows: FxHashMap::default(),
+            nodes: FxHashMap::default(),
+            data: FxHashMap::default(),
+            stages,
+            problems: Vec::new(),
+        }
     }
 
     pub(super) fn ask(self) -> Asks<'d> {
@@ -108,32 +124,55 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
         Asks { asked: self.asked, answers, put_to, problems }
     }
 
-    fn context(&self, workflow: Option<WorkflowId>) -> Facts {
+    pub(super) fn context(&mut self, workflow: Option<WorkflowId>) -> Facts {
         let mut facts = self.judge.common_context();
-        if let Some(row) = workflow.and_then(|w| self.workflows.get(&w)) {
-            facts.insert("workflow".to_owned(), self.asker.reference(*row));
+        if let Some(workflow) = workflow {
+            let row = self.unread.unwrap_or_else(|| self.workflow(workflow));
+            facts.insert("workflow".to_owned(), self.asker.reference(row));
         }
         facts
+    }
+
+    /// The row of a node as a workflow uses it, holding nothing.
+    fn node(&mut self, id: NodeId, workflow: WorkflowId) -> RowId {
+        if let Some(row) = self.nodes.get(&(id, workflow)) {
+            return *row;
+        }
+        let row = self.asker.row(self.judge.base.node(id, Some(workflow), Some(self.propagation)));
+        self.nodes.insert((id, workflow), row);
+        row
+    }
+
+    /// The row of a datum with one label set.
+    fn datum(&mut self, item: ItemId, set: &LabelSet) -> RowId {
+        if let Some(row) = self.data.get(&item).and_then(|sets| sets.get(set)) {
+            return *row;
+        }
+        let row = self.asker.row(self.judge.base.datum(self.propagation, item, set));
+        self.data.entry(item).or_default().insert(set.clone(), row);
+        row
+    }
+
+    fn workflow(&mut self, id: WorkflowId) -> RowId {
+        if let Some(row) = self.workflows.get(&id) {
+            return *row;
+        }
+        let row = self.asker.row(self.judge.base.workflow(id, Some(self.propagation)));
+        self.workflows.insert(id, row);
+        row
     }
 
     /// May each datum cross each flow?
     pub(super) fn flows(&mut self, propagation: &Propagation<'g, 'd>) {
         let base = self.judge.base;
         let graph = base.graph;
-        let mut receivers: FxHashMap<(NodeId, WorkflowId), RowId> = FxHashMap::default();
-        let mut data = DataRows::default();
         for (id, edge) in graph.edges.iter() {
             let to = graph.nodes[edge.to].kind.entity();
             let concerned = [false, true].map(|contract| self.asker.concerns("receive", to, "Datum", contract));
             if concerned == [false, false] {
                 continue;
             }
-            let receiver = (edge.to, edge.workflow);
-            let principal = match receivers.get(&receiver) {
-                Some(row) => *row,
-                None => self.asker.row(base.node(edge.to, Some(edge.workflow), Some(propagation))),
-            };
-            receivers.insert(receiver, principal);
+            let principal = self.node(edge.to, edge.workflow);
             let mut contexts = Contexts::new(self.context(Some(edge.workflow)));
             contexts.base.extend(base.flow(id, propagation));
             contexts.base.insert("uncovered_classes".to_owned(), FactValue::Set(std::collections::BTreeSet::new()));
@@ -149,7 +188,7 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
                         variant: *variant,
                     };
                     self.per_contract(propagation, &place, &mut contexts, concerned, |asking, set| {
-                        let resource = data.row(asking, propagation, *item, set);
+                        let resource = asking.datum(*item, set);
                         (principal, resource, extra.clone())
                     });
                 }
@@ -161,7 +200,6 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
     pub(super) fn nodes(&mut self, propagation: &Propagation<'g, 'd>) {
         let base = self.judge.base;
         let graph = base.graph;
-        let mut data = DataRows::default();
         for node in graph.nodes.ids() {
             let kind = graph.nodes[node].kind.entity();
             let concerned = [false, true].map(|contract| self.asker.concerns("operate", "Project", kind, contract));
@@ -169,11 +207,11 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
                 continue;
             }
             for workflow in graph.workflows_of(node) {
-                let row = base.node(node, Some(workflow), Some(propagation));
                 // Another workflow's data at a shared node are that workflow's business.
                 let held = propagation.held_in(node, workflow);
                 let mut contexts = Contexts::new(self.context(Some(workflow)));
-                let empty = self.asker.row(row.clone());
+                let mut holding: FxHashMap<LabelSet, RowId> = FxHashMap::default();
+                let empty = self.node(node, workflow);
                 let context = contexts.id(self, None, None);
                 self.push("operate", self.project, empty, context, Of::NoContract, Subject::Node(node), Some(workflow), None, None);
                 for (item, variants) in &held {
@@ -186,11 +224,20 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
                             variant: *variant,
                         };
                         self.per_contract(propagation, &place, &mut contexts, concerned, |asking, set| {
-                            let datum = data.row(asking, propagation, *item, set);
-                            let parents = asking.asker.parents_of(datum).clone();
-                            let holding = asking.asker.row(crate::facts::Row { parents, ..row.clone() });
-                            let reference = asking.asker.reference(datum);
-                            (asking.project, holding, Some(("datum", reference)))
+                            let datum = asking.datum(*item, set);
+                            let parents = asking.asker.parents_of(datum);
+                            let holding = match holding.get(parents) {
+                                Some(known) => *known,
+                                None => {
+                                    let parents = parents.clone();
+                                    let row = crate::facts::Row { parents: parents.clone(), ..asking.asker.row_of(empty).clone() };
+                                    let made = asking.asker.row(row);
+                                    holding.insert(parents, made);
+                                    made
+                                }
+                            };
+                            let reference = base.reads("datum").then(|| ("datum", asking.asker.reference(datum)));
+                            (asking.project, holding, reference)
                         });
                     }
                 }
@@ -281,7 +328,7 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a question and what it is about, in one place")]
-    fn push(
+    pub(super) fn push(
         &mut self,
         action: &'static str,
         principal: RowId,
@@ -326,109 +373,10 @@ impl<'a, 'g, 'd> Asking<'a, '_, 'g, 'd> {
     /// May each workflow ship?
     pub(super) fn workflows(&mut self) {
         for workflow in self.judge.base.graph.workflows.ids() {
-            let Some(resource) = self.workflows.get(&workflow).copied() else { continue };
+            let resource = self.workflow(workflow);
             let context = self.context(None);
             let context = self.asker.context(context);
             self.push("ship", self.project, resource, context, Of::All, Subject::Workflow(workflow), Some(workflow), None, None);
-        }
-    }
-
-    /// May the project rely on itself, its agreements, evidence and decisions, its waivers, and what it believes of its providers?
-    pub(super) fn relied_on(&mut self) {
-        let graph = self.judge.base.graph;
-        if let Some(document) = graph.declarations.project {
-            let row = self.judge.base.project();
-            self.rely(row, "project", "project", Declared { document, value: document.root() }, None);
-        }
-        for relied in self.judge.base.relied_facts() {
-            self.rely(relied.row, "provider facts", relied.service, relied.declared, None);
-            if let Some(asked) = self.asked.last_mut() {
-                asked.also_at = Some(relied.place);
-            }
-        }
-        for (id, declared) in &graph.agreements {
-            if self.is_relied_on(id, *declared)
-                && let Some(row) = self.judge.base.agreement(id)
-            {
-                self.rely(row, "agreement", id, *declared, None);
-            }
-        }
-        let Some(project) = graph.declarations.project else { return };
-        for (section, noun, kind) in [("addressable", "decision", "addressable"), ("qi_approvals", "approval", "qi_approval")] {
-            for (id, value) in project.root().get(section).into_iter().flat_map(Value::entries) {
-                let known = Facts::from([("kind".to_owned(), FactValue::text(kind)), ("control".to_owned(), FactValue::text(id))]);
-                let declared = Declared { document: project, value };
-                let row = self.judge.base.declared("Attestation", declared, &known);
-                self.rely(row, noun, id, declared, None);
-            }
-        }
-        let own = graph.workflows.iter().map(|(id, w)| (w.document, Some(id)));
-        let documents: Vec<_> = std::iter::once((project, None)).chain(own).collect();
-        for (document, workflow) in documents {
-            for (id, value) in document.root().get("evidence").into_iter().flat_map(Value::entries) {
-                let exists = value.get("uri").and_then(Value::as_str).is_some_and(|uri| self.judge.base.is_on_file(uri));
-                let declared = Declared { document, value };
-                let known = Facts::from([
-                    ("id".to_owned(), FactValue::text(id)),
-                    ("file_exists".to_owned(), FactValue::Bool(exists)),
-                    ("hash_matches".to_owned(), FactValue::Bool(self.judge.base.hash_matches(declared))),
-                ]);
-                let row = self.judge.base.declared("Evidence", declared, &known);
-                self.rely(row, "evidence", id, declared, workflow);
-            }
-        }
-        self.waivers(None);
-    }
-
-    /// All waivers, or those at some places of the file, which cover nothing.
-    pub(super) fn waivers(&mut self, unused: Option<&[usize]>) {
-        let Some(document) = self.judge.base.graph.declarations.waivers else { return };
-        let waivers = document.root().get("waivers").into_iter().flat_map(Value::items).enumerate();
-        for (n, value) in waivers.filter(|(n, _)| unused.is_none_or(|unused| unused.contains(n))) {
-            let rule = value.get("rule").and_then(Value::as_str).unwrap_or_default();
-            let takes_none = self.judge.policies.table.iter().any(|(_, p)| (p.rule == rule || p.id == rule) && !p.waivable);
-            let known = Facts::from([
-                ("waivable".to_owned(), FactValue::Bool(!takes_none)),
-                ("unused".to_owned(), FactValue::Bool(unused.is_some())),
-            ]);
-            let declared = Declared { document, value };
-            let row = self.judge.base.declared("Waiver", declared, &known);
-            self.rely(row, "waiver", &format!("{:04}: {rule}", n + 1), declared, None);
-        }
-    }
-
-    /// Some source names it, or one of its parties runs a node that receives something.
-    fn is_relied_on(&self, id: &str, agreement: Declared<'d>) -> bool {
-        let graph = self.judge.base.graph;
-        let outside = |party: &&str| graph.parties.get(*party).is_some_and(|p| !p.is_self());
-        let parties: Vec<&str> = agreement.texts("parties").filter(outside).collect();
-        graph.edges.iter().any(|(_, e)| graph.operator(e.to).is_some_and(|o| parties.contains(&o)))
-            || graph.nodes.ids().any(|n| self.judge.base.contracts(n).contains(&id))
-    }
-
-    fn rely(&mut self, row: crate::facts::Row, noun: &'static str, id: &str, declared: Declared<'d>, workflow: Option<WorkflowId>) {
-        let resource = self.asker.row(row);
-        let context = self.context(workflow);
-        let context = self.asker.context(context);
-        let subject = Subject::Declared { noun, name: id.to_owned(), declared };
-        self.push("rely", self.project, resource, context, Of::All, subject, workflow, None, None);
-    }
-
-    pub(super) fn gap(&mut self, n: usize, gap: &Gap<'d>) {
-        let fact = gap.missing.as_ref().map_or("none", |m| m.fact.as_str());
-        let known = Facts::from([
-            ("kind".to_owned(), FactValue::text(gap.kind)),
-            ("fact".to_owned(), FactValue::text(fact)),
-            ("rule".to_owned(), FactValue::text(if gap.rules.is_empty() { "none".to_owned() } else { gap.rules.join("`, `") })),
-            ("severity".to_owned(), FactValue::text(gap.severity.word())),
-        ]);
-        let row = self.judge.base.known("Verdict", &known);
-        let resource = self.asker.row(row);
-        let context = self.context(gap.workflow);
-        let context = self.asker.context(context);
-        self.push("rely", self.project, resource, context, Of::All, gap.subject.clone(), gap.workflow, None, gap.datum);
-        if let Some(asked) = self.asked.last_mut() {
-            asked.gap = Some(n);
         }
     }
 }
@@ -467,29 +415,5 @@ impl Contexts {
         let id = asking.asker.context(facts);
         self.known.insert(key, id);
         id
-    }
-}
-
-/// Rows of data, made once per datum and label set.
-#[derive(Default)]
-struct DataRows {
-    rows: FxHashMap<(ItemId, LabelSet), RowId>,
-}
-
-impl DataRows {
-    fn row<'g, 'd>(
-        &mut self,
-        asking: &mut Asking<'_, '_, 'g, 'd>,
-        propagation: &Propagation<'g, 'd>,
-        item: ItemId,
-        set: &LabelSet,
-    ) -> RowId {
-        if let Some(row) = self.rows.get(&(item, set.clone())) {
-            return *row;
-        }
-        let row = asking.judge.base.datum(propagation, item, set);
-        let row = asking.asker.row(row);
-        self.rows.insert((item, set.clone()), row);
-        row
     }
 }

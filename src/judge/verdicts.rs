@@ -18,7 +18,7 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
     #[must_use]
     pub fn verdicts(&self, propagation: &Propagation<'g, 'd>, waived: impl FnOnce(&[Verdict<'d>]) -> Vec<bool>) -> Judged<'d> {
         let (Judged { mut verdicts, mut coverage, mut problems }, mut gaps) = self.first_round(propagation);
-        if Asking::new(self, propagation).asker.has_rule("rely", "Project", "Verdict") {
+        if self.policies.has_rule("rely", "Project", "Verdict") {
             let waived = waived(&verdicts);
             gaps.extend(self.broken(&verdicts, &waived));
             gaps.extend(self.take_undeclared(&mut verdicts));
@@ -199,6 +199,9 @@ impl<'g, 'd> Judge<'_, 'g, 'd> {
         coverage: &mut Coverage,
         problems: &mut Vec<Problem>,
     ) {
+        if gaps.is_empty() {
+            return;
+        }
         let mut asking = Asking::new(self, propagation);
         for (n, gap) in gaps.iter().enumerate() {
             asking.gap(n, gap);

@@ -26,13 +26,23 @@ impl PackFiles {
     /// What the binary carries.
     #[must_use]
     pub fn embedded() -> Self {
+        Self::built_in().clone()
+    }
+
+    fn built_in() -> &'static Self {
         static FILES: OnceLock<PackFiles> = OnceLock::new();
         let read = || {
             let file =
                 |(path, text): (&str, &str)| (path.to_owned(), Arc::new(SourceFile { name: path.to_owned(), text: text.to_owned() }));
             Self { files: embedded::policies().map(file).collect(), embedded: true, ..Self::default() }
         };
-        FILES.get_or_init(read).clone()
+        FILES.get_or_init(read)
+    }
+
+    /// The very text that the binary carries, which its tests have checked, and none that stands in for it.
+    #[must_use]
+    pub fn is_built_in(file: &Arc<SourceFile>) -> bool {
+        Self::built_in().files.get(&file.name).is_some_and(|own| Arc::ptr_eq(own, file))
     }
 
     /// A `policies/` folder instead of what the binary carries.
