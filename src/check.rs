@@ -229,11 +229,13 @@ fn judged(
     problems.extend(more);
     if judge.labels_need_propagation() {
         let first = whole(propagate(&graph, &labelling), &graph, &limits)?;
+        problems.extend(judge.open_facts(&first));
         let (second, more) = judge.labels(Some(&first), options.variant_cap);
         labelling = second;
         problems.extend(more);
     }
     let mut propagation = whole(propagate(&graph, &labelling), &graph, &limits)?;
+    problems.extend(judge.open_facts(&propagation));
 
     // A name that is not there has been reported; that nothing takes its way follows from it.
     let (idle, idle_wildcards) = idle_flows(&graph, &propagation);

@@ -5,6 +5,7 @@ mod contracts;
 mod derived;
 mod evidence;
 mod providers;
+mod ranges;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
 
 pub use self::evidence::{EvidenceOnFile, is_elsewhere};
 pub use self::providers::ReliedFact;
+pub use self::ranges::{CARRIED, Holder, OpenFact};
 pub use self::value::{FactValue, days_in_words, uid};
 
 /// Facts by name.

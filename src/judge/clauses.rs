@@ -94,6 +94,18 @@ impl Clauses {
         }
         reasons
     }
+
+    /// Every atom, and whether the policy fires by its being true rather than false.
+    pub(super) fn each_atom(&self, mut visit: impl FnMut(&pst::Expr, bool)) {
+        let mut todo: Vec<(&Node, bool)> = self.clauses.iter().rev().map(|(when, node)| (node, *when)).collect();
+        while let Some((node, wanted)) = todo.pop() {
+            match node {
+                Node::Not(inner) => todo.push((inner, !wanted)),
+                Node::And(parts) | Node::Or(parts) => todo.extend(parts.iter().rev().map(|part| (part, wanted))),
+                Node::Atom(atom) => visit(&atom.expr, wanted),
+            }
+        }
+    }
 }
 
 fn node(expr: &pst::Expr) -> Node {
@@ -148,7 +160,8 @@ fn paths(expr: &pst::Expr, found: &mut Vec<String>) {
     }
 }
 
-fn children(expr: &pst::Expr) -> Vec<&pst::Expr> {
+/// The parts of an expression.
+pub(super) fn children(expr: &pst::Expr) -> Vec<&pst::Expr> {
     match expr {
         pst::Expr::UnaryOp { expr, .. }
         | pst::Expr::GetAttr { expr, .. }

@@ -10,6 +10,7 @@ mod labels;
 mod loader;
 mod policies;
 mod questions;
+mod ranges;
 mod refusals;
 mod relied;
 mod scope;

@@ -186,9 +186,14 @@ impl Propagation<'_, '_> {
     /// What arrives at a node and is declared away without being among what the node says it removes.
     #[must_use]
     pub fn dropped(&self, node: NodeId) -> LabelSet {
+        self.dropped_of(node, |variant| variant.may)
+    }
+
+    /// As [`Self::dropped`], of one end of the ranges that arrive: all they may hold, or what they surely do.
+    pub(crate) fn dropped_of(&self, node: NodeId, end: impl Fn(&Variant) -> SetId) -> LabelSet {
         let mut arriving = LabelSet::default();
         for variant in self.held(node).values().flatten() {
-            arriving = arriving.union(&self.sets[variant.may]);
+            arriving = arriving.union(&self.sets[end(variant)]);
         }
         self.graph.taxonomy.closure(&self.machine.dropped(self.graph, node, &arriving))
     }

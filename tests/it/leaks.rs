@@ -1,8 +1,9 @@
 //! Ways in which a declaration could look harmless and was not: each was a leak that passed, or could have been, and its case is kept.
 
-use flowgate::{Report, check};
+use flowgate::packs::PackFolder;
+use flowgate::{Project, Report, check};
 
-use crate::common::{options, project};
+use crate::common::{options, project, root};
 
 /// A clinic, a vendor, and facts enough that only the leak is left to find.
 const CLINIC: &str = "\
@@ -166,6 +167,32 @@ fn widening_never_permits_what_an_alternative_would_not() {
         finds(&report, "core/unpermitted");
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// `tests/leaks/range`: a secret reaches the shelf over one way and not over the other. Kept apart, a secret leaves it; as a range it may or may not. The rule that
+/// wants one to leave cannot be decided then, at the shelf and nowhere else; the one that wants none hears of what may be there as of what is.
+#[test]
+fn a_rule_that_wants_something_there_is_not_satisfied_by_a_range() {
+    let folder = root().join("tests/leaks/range");
+    let run = |rule: &str, cap| {
+        let mut options = options();
+        options.selection.private = vec![PackFolder::on_disk(&folder.join("pack"))];
+        options.selection.only = Some([format!("pack/{rule}")].into());
+        options.variant_cap = cap;
+        let report = check(&Project::read(&folder, &options.limits), &options);
+        let about = report.findings.iter().map(|f| format!("{}:{}", f.rule, f.primary.file.line_column(f.primary.span.start).0));
+        let problems = report.problems.iter().map(|p| {
+            let place = p.places.first().unwrap();
+            format!("{}: {} at {}", p.code, p.message, place.file.line_column(place.span.start).0)
+        });
+        about.chain(problems).collect::<Vec<_>>()
+    };
+    let open = "judge/open-fact: `leaves_with` of `shelf` is open: its data are a range past the variant cap, and policies read it at 8";
+    assert_eq!(run("wants", 64), Vec::<String>::new());
+    assert_eq!(run("wants", 1), [open]);
+    for cap in [64, 1] {
+        assert_eq!(run("hears", cap), ["pack/hears:8"], "cap {cap}");
+    }
 }
 
 #[test]
