@@ -26,6 +26,7 @@ mod examples;
 mod faults;
 mod formats;
 mod fuzz;
+mod headlines;
 mod leaks;
 mod limits;
 mod metamorphic;

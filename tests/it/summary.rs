@@ -93,7 +93,7 @@ fn without_spans(line: &str) -> String {
 fn whoever_sees_only_this_page_knows_what_is_wrong_where_and_what_to_do() {
     let report = example("clinic-notes/violating");
     let page = comment(&report);
-    assert!(page.starts_with("<!-- flowgate-report -->\n## flowgate: 12 errors, 6 warnings in 1 workflow\n"), "{page}");
+    assert!(page.starts_with("<!-- flowgate-report -->\n## flowgate: 11 errors, 6 warnings in 1 workflow\n"), "{page}");
     assert!(page.contains("against 175 rules of `contract`, `core`, `hipaa`, `rmf`, `route` as of 2026-07-01"), "{page}");
     let row = "| error | `hipaa/baa-missing` | `flows/note-summary.flow.yaml:59` | `redact` → `summarizer` | `ehr.mrn`, `ehr.note` | 45 CFR [164.502(e)(1)(i)](https://www.ecfr.gov/current/title-45/section-164.502)";
     assert!(page.contains(row), "{page}");
@@ -111,7 +111,7 @@ fn whoever_sees_only_this_page_knows_what_is_wrong_where_and_what_to_do() {
     assert!(!page.to_lowercase().contains("compliant"));
     assert_eq!(page, comment(&example("clinic-notes/violating")), "not the same twice");
     // The summary has no marker, and is the same page otherwise.
-    assert!(summary(&report).starts_with("## flowgate: 12 errors"));
+    assert!(summary(&report).starts_with("## flowgate: 11 errors"));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn places_are_those_of_the_repository_and_projects_have_their_names() {
     assert!(!page.contains("### `notes`"), "one project needs no name");
     let second = Report { name: Some("b|c".to_owned()), ..example("clinic-notes/fixed") };
     let both = render_all(&[&first, &second], Format::Comment, &Style::PLAIN);
-    assert!(both.contains("12 errors, 6 warnings in 1 of 2 workflows") && both.contains("### `notes`: Findings"), "{both}");
+    assert!(both.contains("11 errors, 6 warnings in 1 of 2 workflows") && both.contains("### `notes`: Findings"), "{both}");
     assert!(both.contains("- <code>b&#124;c</code>: checked 1 workflow"), "{both}");
 }
 
@@ -206,24 +206,24 @@ fn what_does_not_fit_is_left_out_whole_and_named() {
 #[test]
 fn a_comparison_counts_what_is_new_and_keeps_the_rest_apart() {
     let mut report = example("clinic-notes/violating");
-    let cause = report.findings[3].related[0].clone();
+    let cause = report.findings[2].related[0].clone();
     for (n, finding) in report.findings.iter_mut().enumerate() {
         finding.standing = match n {
-            2 => Standing::New,
-            3 => Standing::Worsened(vec!["`ehr.note` is concerned, too".to_owned()]),
-            4 => Standing::Baseline,
+            1 => Standing::New,
+            2 => Standing::Worsened(vec!["`ehr.note` is concerned, too".to_owned()]),
+            3 => Standing::Baseline,
             _ => Standing::Unchanged,
         };
     }
     let spot = cause.file.line_column(cause.span.start).0;
-    report.findings[3].causes = vec![Place { label: "this line is new".to_owned(), ..cause.clone() }];
+    report.findings[2].causes = vec![Place { label: "this line is new".to_owned(), ..cause.clone() }];
     let waived = flowgate::finding::WaiverNames {
         reason: "agreed with @legal".to_owned(),
         approver: "maya".to_owned(),
         expires: "2026-12-31".to_owned(),
         line: 4,
     };
-    let mut newly = report.findings[9].clone();
+    let mut newly = report.findings[8].clone();
     newly.waiver = Some(waived);
     report.comparison = Some(Comparison {
         base: Some("main".to_owned()),
@@ -268,7 +268,7 @@ fn what_could_not_be_judged_comes_first() {
         Problem::new("load/unreadable", "cannot read `a.flow.yaml`: no such file").at(&place.file, place.span, "here").help("look");
     report.problems.push(problem);
     let page = comment(&report);
-    assert!(page.contains("## flowgate: could not judge everything: 1 problem; 12 errors, 6 warnings"), "{page}");
+    assert!(page.contains("## flowgate: could not judge everything: 1 problem; 11 errors, 6 warnings"), "{page}");
     let (problem, findings) = (page.find("### Could not judge").unwrap(), page.find("### Findings").unwrap());
     assert!(problem < findings, "{page}");
     assert!(
