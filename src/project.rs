@@ -115,6 +115,15 @@ impl Project {
 
     /// The files that evidence, agreements and decisions refer to, as far as they exist below the root, and whether a SHA-256 is stated of each.
     fn documents(&self, problems: &mut Vec<Problem>) -> BTreeMap<String, bool> {
+        self.documents_that(Folder::has, problems)
+    }
+
+    /// Documents of which nobody can tell whether they are there.
+    pub(crate) fn hidden_documents(&self) -> impl Iterator<Item = String> + use<> {
+        self.documents_that(Folder::hides, &mut Vec::new()).into_keys().map(|name| name.trim_start_matches("./").to_owned())
+    }
+
+    fn documents_that(&self, wanted: fn(&Folder, &str) -> bool, problems: &mut Vec<Problem>) -> BTreeMap<String, bool> {
         let mut files = BTreeMap::new();
         let Some(folder) = &self.folder else { return files };
         let documents = self.file.iter().chain(&self.workflows);
@@ -130,7 +139,7 @@ impl Project {
                             .at(document.file(), inner.span(), "named here, and not looked at")
                             .help("keep the document in the project, or name its web address or its place in a register (`register:…`)"),
                     );
-                } else if folder.has(uri) {
+                } else if wanted(folder, uri) {
                     let hashed = files.entry(uri.to_owned()).or_default();
                     *hashed = *hashed || value.get("sha256").is_some();
                 }

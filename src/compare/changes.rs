@@ -198,8 +198,9 @@ fn one(slot: Slot, base: Option<&Document>, head: Option<&Document>, project: &P
 /// Files that are no declarations: by their bytes.
 fn others(base: &Project, head: &Project, found: &mut Vec<Change>) {
     let (Some(there), Some(here)) = (&base.folder, &head.folder) else { return };
+    let hidden = base.hidden_documents().map(|name| ("document", name));
     let names: BTreeMap<String, &'static str> =
-        base.other_files().into_iter().chain(head.other_files()).map(|(kind, name)| (name, kind)).collect();
+        hidden.chain(base.other_files()).chain(head.other_files()).map(|(kind, name)| (name, kind)).collect();
     for (name, kind) in names {
         const LIMIT: usize = 1 << 30;
         // A name that leads out is no file of the project, which checking it says.

@@ -7,12 +7,13 @@ mod changes;
 mod meaning;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use self::causes::Search;
 use crate::check::{Comparison, GATE_CHANGED, GATE_WAIVED, Options, Report, check};
 use crate::finding::{Finding, Standing};
 use crate::load::Folder;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, SourceFile, Span};
 use crate::project::Project;
 
 pub use self::baseline::{Baseline, Kept};
@@ -23,8 +24,8 @@ pub use self::meaning::{Difference, Kind as DifferenceKind, Meaning};
 const GATE_KEYS: [&str; 10] =
     ["packs", "previews", "roles", "consumer_count", "severity", "permit", "as_of", "providers", "version", "defaults"];
 
-/// Judges both versions and marks each finding of `head` by how it stands. The report is that of `head`; `base.problems` make notices, since a base
-/// that cannot be read gives fewer findings to compare with and so more new ones, never fewer.
+/// Judges both versions and marks each finding of `head` by how it stands. The report is that of `head`. What is broken in the base makes a notice; what
+/// cannot be read of it is a problem, for a waiver or an agreement that seems to lack there makes a finding look no worse than it was.
 #[must_use]
 pub fn compare(base: &Project, head: &Project, options: &Options) -> Report {
     let mut report = check(head, options);
@@ -67,10 +68,15 @@ pub fn compare(base: &Project, head: &Project, options: &Options) -> Report {
     report.findings.sort_by_key(|f| !f.counts());
     // A base that is broken is mended by a change; one that cannot be read is not, and what it seems to lack hides what the change makes worse.
     report.problems.extend(base.folder.as_ref().and_then(Folder::failure));
-    report.problems.extend(changes.iter().filter_map(Change::unread));
+    let unread: Vec<&Change> = changes.iter().filter(|change| change.unread().is_some()).collect();
+    report.problems.extend(unread.iter().filter_map(|change| change.unread()));
+    let (unreadable, broken): (Vec<&Problem>, Vec<&Problem>) =
+        before.problems.iter().partition(|problem| on_disk(base) && is_unreadable(problem));
+    let said = |problem: &&&Problem| unread.iter().any(|change| problem.message.contains(&format!("`{}`", change.name)));
+    report.problems.extend(unreadable.iter().filter(|problem| !said(problem)).map(|problem| unreadable_base(problem)));
     report.problems.sort_by_cached_key(Problem::sort_key);
-    if !before.problems.is_empty() {
-        report.notices.push(base_problems(&before.problems));
+    if !broken.is_empty() {
+        report.notices.push(base_problems(&broken));
     }
     if base.is_empty() {
         report.notices.push(
@@ -147,7 +153,26 @@ fn is_gate(change: &Change) -> bool {
     }
 }
 
-fn base_problems(problems: &[Problem]) -> Problem {
+/// A commit tells by itself what it could not give.
+fn on_disk(project: &Project) -> bool {
+    !matches!(project.folder, Some(Folder::Commit(..)))
+}
+
+/// Something is there, and nobody knows what it says.
+pub(crate) fn is_unreadable(problem: &Problem) -> bool {
+    problem.code.ends_with("/unreadable")
+}
+
+/// The same, of a base.
+pub(crate) fn unreadable_base(problem: &Problem) -> Problem {
+    let made = Problem::new("base/unreadable", format!("the base cannot be read as a whole: {problem}"))
+        .help("see that every file of it can be read, or compare with a commit (`--base`): what it seems to lack would hide what the change makes worse");
+    // The file of that name here is another one.
+    let named = |place: &Place| Arc::new(SourceFile { name: place.file.name.clone(), text: String::new() });
+    problem.places.first().into_iter().fold(made, |made, place| made.at(&named(place), Span::default(), "in the base"))
+}
+
+fn base_problems(problems: &[&Problem]) -> Problem {
     let codes: BTreeSet<&str> = problems.iter().map(|p| p.code).collect();
     let first: Option<&Place> = problems.first().and_then(|p| p.places.first());
     let at = first.map(|p| format!(", the first in `{}`", p.file.name)).unwrap_or_default();

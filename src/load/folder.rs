@@ -127,6 +127,16 @@ impl Folder {
         }
     }
 
+    /// Nobody can tell whether there is such a file. A commit tells what it could not give; see [`Folder::failure`].
+    #[must_use]
+    pub fn hides(&self, name: &str) -> bool {
+        let known = |error: &io::Error| is_outside(error) || matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+        match self {
+            Self::Disk(folder) => within(folder, name).and_then(fs::metadata).is_err_and(|error| !known(&error)),
+            Self::Commit(..) | Self::Mixed { .. } => false,
+        }
+    }
+
     /// Does a name lead out of what may be read here, by itself or by a link? A name of nothing leads nowhere.
     #[must_use]
     pub fn leads_out(&self, name: &str) -> bool {

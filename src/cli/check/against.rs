@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::check::Report;
 use crate::cli::console::shown;
 use crate::cli::targets;
-use crate::compare::Baseline;
+use crate::compare::{Baseline, is_unreadable, unreadable_base};
 use crate::load::{Commit, Folder, Limits};
 use crate::problem::{Problem, why};
 use crate::project::Project;
@@ -54,6 +54,9 @@ impl Against {
                 return Some(Err(problem.help("`--base-dir` names the folder that holds the earlier version's flowgate.yaml")));
             }
             let project = Project::read(folder, limits);
+            if let (None, Some(problem)) = (&project.file, project.problems.iter().find(|problem| is_unreadable(problem))) {
+                return Some(Err(unreadable_base(problem)));
+            }
             if project.is_empty() || project.file.is_none() {
                 let problem = Problem::new("base/no-project", format!("there is no project in `{name}`"));
                 return Some(Err(problem.help("`--base-dir` names the folder that holds the earlier version's flowgate.yaml")));

@@ -4,6 +4,9 @@ use std::fs;
 
 use super::{EACCES, EIO, EMFILE, Folder};
 
+const WAIVER: &str = "waivers:\n  - { rule: acme/raw-export, workflow: support-answers, from: tickets, to: drafter, datum: tickets.text, reason: known, \
+                      approver: robin, expires: 2027-06-30 }\n";
+
 #[test]
 fn a_call_that_fails_changes_no_verdict() {
     let folder = Folder::repository();
@@ -29,9 +32,7 @@ fn a_call_that_fails_while_the_base_is_read_changes_no_verdict() {
 fn a_base_that_lacks_an_object_makes_nothing_look_unchanged() {
     let folder = Folder::repository();
     // The base has the leak and a waiver of it; the change takes the waiver away.
-    let waiver = "waivers:\n  - { rule: acme/raw-export, workflow: support-answers, from: tickets, to: drafter, datum: tickets.text, reason: known, \
-                  approver: robin, expires: 2027-06-30 }\n";
-    folder.write("flowgate.waivers.yaml", waiver);
+    folder.write("flowgate.waivers.yaml", WAIVER);
     folder.git(&["add", "-A"]);
     folder.git(&["commit", "-qm", "two"]);
     fs::remove_file(folder.path("flowgate.waivers.yaml")).unwrap();
@@ -52,6 +53,53 @@ fn a_base_that_lacks_an_object_makes_nothing_look_unchanged() {
         fs::write(object, kept).unwrap();
     }
     assert_eq!(folder.run(&["check", "--base", "main"]).code(), 1);
+}
+
+/// The same of a base that is a folder: what the disk does not give of it may be a waiver, a permit or a document that the change takes away.
+#[test]
+fn a_base_folder_that_cannot_be_read_makes_nothing_look_unchanged() {
+    let (folder, base) = (Folder::repository(), Folder::new());
+    let paper = "evidence:\n  book: { type: runbook, uri: papers/runbook.md, owner: robin, date: 2026-01-05, covers: [support-answers] }\n";
+    folder.write("flowgate.yaml", &(folder.read("flowgate.yaml") + paper));
+    folder.write("papers/runbook.md", "what to do");
+    folder.write("flowgate.waivers.yaml", WAIVER);
+    crate::base::copy(&folder.0, &base.0.join("before"));
+    for gone in ["flowgate.waivers.yaml", "papers/runbook.md"] {
+        fs::remove_file(folder.path(gone)).unwrap();
+    }
+    let before = base.path("before").to_string_lossy().into_owned();
+    let args = ["check", "--base-dir", &before];
+    let truth = folder.run(&args);
+    assert!(truth.code() == 1 && truth.out.contains("2 new"), "{truth:?}");
+    // (the call that fails, on what of the base, what is said)
+    let cases = [
+        ("open", "flowgate.waivers.yaml", "cannot read `flowgate.waivers.yaml`"),
+        ("open", "flowgate.yaml", "cannot read `flowgate.yaml`"),
+        ("open", FLOW_NAME, "cannot read `flows/example.flow.yaml`"),
+        ("opendir", "flows", "cannot read `flows`"),
+        ("stat", "flowgate.waivers.yaml", "flowgate.waivers.yaml`: permission denied"),
+        ("opendir", "packs/acme", "cannot read `packs/acme`"),
+        ("open", "packs/acme/raw-export/rule.cedar", "`packs/acme/raw-export/rule.cedar` cannot be read"),
+        ("stat", "packs/acme/PACK.md", "`packs/acme/PACK.md` cannot be read"),
+        ("realpath", "papers/runbook.md", "`papers/runbook.md` cannot be read"),
+    ];
+    for (call, name, says) in cases {
+        let Some(ran) = folder.with_fault(&format!("{call}:0:{EACCES}:before/{name}"), &args) else { return };
+        let said = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(ran.code() == 2 && said.contains("error[base/un") && said.contains(says), "{call} {name}: {ran:?}");
+        assert!(said.contains("permission denied") && said.contains("can be read"), "{call} {name}: {said}");
+    }
+    // A file that goes between listing and reading, too.
+    let vanishes = format!("open:1:shrm {before}/flows/example.flow.yaml:before/{FLOW_NAME}");
+    let ran = folder.with_fault(&vanishes, &args).unwrap();
+    assert!(ran.code() == 2 && ran.out.contains("error[base/unreadable]"), "{ran:?}");
+    base.write(&format!("before/{FLOW_NAME}"), &folder.read(FLOW_NAME));
+    // The near misses: a file that is no part of the base, and a base that is read and broken, as a change may mend it.
+    base.write("before/README.md", "");
+    assert_eq!(folder.with_fault(&format!("open:0:{EACCES}:before/README.md"), &args).unwrap().out, truth.out);
+    base.write("before/flows/other.flow.yaml", "workflow: [\n");
+    let broken = folder.run(&args);
+    assert!(broken.code() == 1 && broken.out.contains("base/problems"), "{broken:?}");
 }
 
 #[test]
