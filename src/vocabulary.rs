@@ -130,6 +130,12 @@ impl Vocabulary {
         })
     }
 
+    /// The entity types an action can be about: `principal` or `resource`.
+    pub fn subjects(&self, action: &str, side: &str) -> impl Iterator<Item = &str> {
+        let types = self.json.pointer(&format!("/{NAMESPACE}/actions/{action}/appliesTo/{side}Types")).and_then(Json::as_array);
+        types.into_iter().flatten().filter_map(Json::as_str).map(|name| name.rsplit("::").next().unwrap_or(name))
+    }
+
     /// The schema as Cedar's JSON.
     #[must_use]
     pub fn json(&self) -> &Json {

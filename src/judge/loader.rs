@@ -289,8 +289,9 @@ impl<'l> Loader<'l> {
                     .help(help));
             }
         }
-        made.message = template(file, annotation(file, span, "message"), note("message").unwrap_or_default(), &mut made.clauses)?;
-        made.help = template(file, annotation(file, span, "help"), note("help").unwrap_or_default(), &mut made.clauses)?;
+        made.message =
+            template(file, annotation(file, span, "message"), note("message").unwrap_or_default(), &made.scope, &mut made.clauses)?;
+        made.help = template(file, annotation(file, span, "help"), note("help").unwrap_or_default(), &made.scope, &mut made.clauses)?;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod ask;
 mod built;
 mod cedar;
 mod clauses;
+mod expressions;
 mod guard;
 mod labels;
 mod loader;

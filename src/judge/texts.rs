@@ -4,6 +4,8 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 
 use super::clauses::Clauses;
+use super::expressions;
+use super::scope::Scope;
 use crate::problem::{Problem, SourceFile, Span};
 
 /// A text with placeholders.
@@ -20,7 +22,7 @@ const NAMES: [&str; 12] =
     ["workflow", "datum", "form", "surface", "sender", "recipient", "operator", "service", "contract", "node", "name", "rule"];
 
 /// Reads a message; a placeholder that is no name must be a Cedar expression, and what it reads counts as read by the policy.
-pub(super) fn template(file: &Arc<SourceFile>, span: Span, text: &str, clauses: &mut Clauses) -> Result<Template, Problem> {
+pub(super) fn template(file: &Arc<SourceFile>, span: Span, text: &str, scope: &Scope, clauses: &mut Clauses) -> Result<Template, Problem> {
     if text.split('{').skip(1).any(|rest| !rest.contains('}')) {
         return Err(Problem::new("judge/unknown-placeholder", "a `{` of this text is never closed")
             .at(file, span, "in this text")
@@ -37,6 +39,20 @@ pub(super) fn template(file: &Arc<SourceFile>, span: Span, text: &str, clauses: 
                 .at(file, span, "in this text")
                 .help(format!("names: {}; or an expression such as `{{principal.retention}}`", NAMES.join(", "))));
         };
+        if let Some(unknown) = expressions::unknown(placeholder, scope) {
+            let whole = format!("{{{placeholder}}}");
+            let at = file
+                .slice(span)
+                .find(&whole)
+                .map_or(span, |at| Span::new(span.start as usize + at, span.start as usize + at + whole.len()));
+            let near = unknown.near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            return Err(Problem::new(
+                "judge/unknown-placeholder",
+                format!("there is no attribute `{}` for `{whole}` to show", unknown.name),
+            )
+            .at(file, at, "would read `undeclared` in every finding")
+            .help(format!("{near}`flowgate schema cedar` says what a policy may read")));
+        }
         clauses.attributes.extend(placeholder.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').map(str::to_owned));
         template.expressions.push((placeholder.to_owned(), Arc::new(expression)));
     }

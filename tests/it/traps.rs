@@ -128,6 +128,39 @@ fn a_pack_that_brings_nothing_is_an_error() {
     assert_eq!(codes, ["packs/empty-pack", "packs/stray-policy"]);
 }
 
+/// A placeholder may show what one kind of recipient alone has, or what stands inside something else; what nothing has is refused.
+#[test]
+fn a_placeholder_shows_what_something_has() {
+    let placed = |placeholder: &str| {
+        let texts = TEXTS.replace("@message(\"m\")", &format!("@message(\"{{{placeholder}}}\")"));
+        run(&format!("{texts}{RECEIVE} when {{ principal is Flowgate::Endpoint }};"))
+    };
+    for good in [
+        "principal.max_requests",
+        "principal.operator.relation",
+        "resource.scan.tool",
+        "context.flow.via",
+        "context.project.roles.isEmpty()",
+        "if resource has scan then resource.scan.tool else context.workflow.id",
+    ] {
+        let report = placed(good);
+        assert!(report.problems.is_empty(), "{good}: {:?}", report.problems);
+    }
+    for (bad, near) in [
+        ("principal.max_request", "max_requests"),
+        ("principal.operator.relations", "relation"),
+        ("resource.scan.tol", "tool"),
+        ("context.project.role.isEmpty()", "roles"),
+        ("if resource has scan then resource.scan.tool else context.workflow.ids", "id"),
+    ] {
+        let report = placed(bad);
+        let problem = report.problems.iter().find(|p| p.code == "judge/unknown-placeholder").unwrap_or_else(|| panic!("{bad}"));
+        let place = &problem.places[0];
+        assert_eq!(place.file.slice(place.span), format!("{{{bad}}}"));
+        assert!(problem.help.as_deref().unwrap().starts_with(&format!("did you mean `{near}`?")), "{bad}: {problem:?}");
+    }
+}
+
 #[test]
 fn a_template_is_an_error() {
     refused("forbid (principal == ?principal, action == Flowgate::Action::\"receive\", resource);", "judge/template", "?principal");
