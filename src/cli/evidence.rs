@@ -222,7 +222,7 @@ fn facts_of(commit: &Arc<Commit>, day: Date, report: &Report, root: &Path, limit
 
 /// The files that a check of the commit would read.
 fn committed_inputs(folder: &Folder, limits: &Limits) -> BTreeSet<String> {
-    let skip = |name: &str| name.starts_with('.') || matches!(name, "node_modules" | "target");
+    let skip = |name: &str, _: &str| name.starts_with('.') || matches!(name, "node_modules" | "target");
     let Ok(files) = folder.walk(".", &skip, MAX_FILES) else { return BTreeSet::new() };
     let files: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
     let project_files: Vec<String> = ENDINGS.iter().map(|ending| format!("flowgate.{ending}")).collect();

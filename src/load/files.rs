@@ -142,6 +142,7 @@ fn flow_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Problem> {
     let mut links = Vec::new();
     let mut passed = Vec::new();
     let mut passed_links = Vec::new();
+    let mut near = Vec::new();
     let mut walk = WalkDir::new(root).sort_by_file_name().into_iter();
     while let Some(entry) = walk.next() {
         let entry = entry.map_err(|e| walk_failed(&e, root))?;
@@ -161,6 +162,8 @@ fn flow_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Problem> {
         if !is_flow(&name) {
             if is_flow(&name.to_ascii_lowercase()) && !entry.file_type().is_dir() {
                 files.push(entry.into_path());
+            } else if entry.file_type().is_file() && is_nearly_flow(&name) && is_workflow(entry.path()) {
+                near.push(report_name(entry.path(), root));
             }
             continue;
         }
@@ -175,6 +178,10 @@ fn flow_files(root: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Problem> {
     remarks.extend(passed_links.iter().map(|name| {
         whole("load/passed-over", name, &format!("`{name}` is a link to a folder outside of the project, and nothing in it is judged"))
             .help("copy into the project what belongs to it, or check the folder by its own name")
+    }));
+    remarks.extend(near.iter().map(|name| {
+        whole("load/passed-over", name, &format!("`{name}` reads as a workflow and is not judged: its name does not say that it is one"))
+            .help("a workflow is `<name>.flow.yaml`, `<name>.flow.yml` or `<name>.flow.json`")
     }));
     Ok((files, remarks))
 }
@@ -245,6 +252,29 @@ pub(super) fn is_flow(name: &str) -> bool {
     let (_ending, kind, stem) = (parts.next(), parts.next(), parts.next());
     Format::of_path(name).is_some() && kind == Some("flow") && stem.is_some()
 }
+
+/// A name that a workflow file may have been meant to have: `flow.yaml`, `intake-flow.yml`, `intake.flows.json`.
+fn is_nearly_flow(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let stem = Format::of_path(&name).and_then(|_| name.rsplit_once('.')).map_or("", |(stem, _)| stem);
+    let kind = stem.rsplit(['.', '-', '_', ' ']).next().unwrap_or_default();
+    matches!(kind, "flow" | "flows" | "workflow")
+}
+
+/// Says near its beginning which workflow it is. Nothing is made of it but a remark: a file that cannot be read is not one.
+fn is_workflow(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = open_regular(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let text = String::from_utf8_lossy(&head);
+    let key = |line: &str| {
+        let line = line.trim_start_matches('\u{feff}');
+        line.starts_with("workflow:") || line.trim_start_matches(['{', ' ', '\t']).starts_with("\"workflow\"")
+    };
+    read.is_ok() && text.lines().any(key)
+}
+
+/// So much of a file tells whether it is a workflow.
+const HEAD: u64 = 64 * 1024;
 
 /// The file to read: where a link leads, for a link that stays in the project.
 fn refuse_outside(path: &Path, root: &Path, name: &str) -> Result<PathBuf, Problem> {

@@ -175,18 +175,18 @@ impl Folder {
         Ok(entries)
     }
 
-    /// Everything below a folder that is no folder, sorted; links are not followed, and `skip` names folders that are not entered. More than `limit`
-    /// entries are an error.
+    /// Everything below a folder that is no folder, sorted; links are not followed, and `skip` says by name and path which folders are not entered. More
+    /// than `limit` entries are an error.
     ///
     /// # Errors
     /// A folder that cannot be read, too many files.
-    pub fn walk(&self, name: &str, skip: &dyn Fn(&str) -> bool, limit: usize) -> io::Result<Vec<(String, EntryKind)>> {
+    pub fn walk(&self, name: &str, skip: &dyn Fn(&str, &str) -> bool, limit: usize) -> io::Result<Vec<(String, EntryKind)>> {
         let (mut files, mut todo) = (Vec::new(), vec![name.trim_end_matches('/').to_owned()]);
         while let Some(folder) = todo.pop() {
             for entry in self.entries(&folder)? {
                 let path = if folder == "." { entry.name.clone() } else { format!("{folder}/{}", entry.name) };
                 match entry.kind {
-                    EntryKind::Folder if !skip(&entry.name) => todo.push(path),
+                    EntryKind::Folder if !skip(&entry.name, &path) => todo.push(path),
                     EntryKind::Folder => {}
                     EntryKind::File | EntryKind::Link | EntryKind::Other => files.push((path, entry.kind)),
                 }

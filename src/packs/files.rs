@@ -1,5 +1,6 @@
 //! The files of packs under one naming, `policies/packs/<pack>/…`, whether they come from the binary or from a folder. Never interprets them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -185,7 +186,7 @@ impl PackFiles {
             Err(error) => {
                 return problems.push(
                     pack.problem("packs/unreadable", format!("cannot read `{}`: {}", pack.shown, why(&error)))
-                        .help("name the pack's own folder; put files in the place of links"),
+                        .help("name the pack's own folder; put files in the place of links and of folders that are named as files"),
                 );
             }
         };
@@ -292,7 +293,18 @@ impl PackFolder {
     /// # Errors
     /// A folder that cannot be read, too many files.
     pub fn files(&self, most: usize) -> io::Result<Vec<String>> {
-        let found = self.folder.walk(&self.name, &|name| matches!(name, "fail" | "pass" | ".git"), most)?;
+        let odd = RefCell::new(None);
+        let skip = |name: &str, path: &str| {
+            if is_read(Path::new(&name.to_ascii_lowercase())) {
+                *odd.borrow_mut() = Some(path.to_owned());
+            }
+            matches!(name, "fail" | "pass" | ".git")
+        };
+        let found = self.folder.walk(&self.name, &skip, most)?;
+        // Nobody would read what is in it, and whoever made it thinks that it is read.
+        if let Some(odd) = odd.into_inner() {
+            return Err(io::Error::other(format!("`{odd}` is a folder, and has the name of a file that is read")));
+        }
         // A link is no file to one reader and a rule to another: what a pack is must not depend on who reads it. Nor is a pipe read by anybody.
         if let Some((odd, kind)) = found.iter().find(|(_, kind)| *kind != EntryKind::File) {
             let what = if *kind == EntryKind::Link { "a link" } else { "no file" };
@@ -313,6 +325,11 @@ const NAME: &str =
 /// A name that is told from all others by what is seen of it.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// The name of a policy, or of classes or facts.
+fn is_read(name: &Path) -> bool {
+    matches!(name.extension().and_then(|e| e.to_str()), Some("cedar" | "yaml"))
 }
 
 fn wanted(path: &Path) -> bool {

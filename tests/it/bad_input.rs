@@ -383,4 +383,10 @@ fn what_is_passed_over_is_named() {
     let files = find_project(&laid.project).unwrap();
     let named: Vec<&str> = files.unread.iter().flat_map(|p| &p.places).map(|p| p.file.name.as_str()).collect();
     assert_eq!(named, ["target/deep/v.flow.yaml"]);
+    // Of files that are nearly named as workflows, those that are one.
+    assert!(laid.script("file flow.yml stage: draft\nfile login-flow.yaml steps: []\nfile data-flow.json {}\nfile flow.md workflow: w\n"));
+    assert!(laid.script("file work.flow.yaml.bak workflow: w\nfile overflow.yaml workflow: w\nfile a/b.flows.yaml workflow: w\n"));
+    let files = find_project(&laid.project).unwrap();
+    let named: Vec<&str> = files.unread.iter().flat_map(|p| &p.places).map(|p| p.file.name.as_str()).collect();
+    assert_eq!(named, ["target/deep/v.flow.yaml", "a/b.flows.yaml"]);
 }

@@ -119,7 +119,7 @@ impl Against {
             let Some((commit, path)) = commit.ok().and_then(|c| c.path_of(folder).map(|path| (c, path))) else { continue };
             let there = Folder::Commit(Arc::new(commit), path);
             // The folder may be new.
-            let files = there.walk(".", &targets::is_passed_over, LIMIT).or_else(|error| match error.kind() {
+            let files = there.walk(".", &|name, _| targets::is_passed_over(name), LIMIT).or_else(|error| match error.kind() {
                 ErrorKind::NotFound => Ok(Vec::new()),
                 _ => Err(error),
             });
