@@ -212,9 +212,11 @@ fn judged(
     if let Some(problem) = graph::too_large(&declarations, &limits) {
         return Err(problem);
     }
-    let (graph, more) = graph::build(declarations, library, vocabulary);
+    let (mut graph, more) = graph::build(declarations, library, vocabulary);
     // A workflow that is not among those checked may well exist.
-    let (covers_nothing, more): (Vec<Problem>, Vec<Problem>) = more.into_iter().partition(|p| p.code == graph::COVERS_NOTHING);
+    let (mut names_nothing, more): (Vec<Problem>, Vec<Problem>) =
+        more.into_iter().partition(|p| matches!(p.code, graph::COVERS_NOTHING | graph::NEEDED_BY_NOBODY));
+    names_nothing.extend(graph.forget_scans_after(as_of(project, options)));
     problems.extend(more);
 
     let policies = Policies::load(library, vocabulary, permits, problems)?;
@@ -253,7 +255,7 @@ fn judged(
     notices.extend(few_packs(project, options, library));
     notices.extend(packs_without_role(project, library));
     notices.extend(idle_wildcards);
-    notices.extend(covers_nothing);
+    notices.extend(names_nothing);
     notices.extend(judge::remarks(&policies, &graph));
     notices.extend(project.notices.iter().cloned());
     let found = findings(&judge, &mut propagation, verdicts, options.waivers);

@@ -64,6 +64,8 @@ pub struct Attribute {
     pub absence_is_answer: bool,
     /// The engine computes it.
     pub computed: bool,
+    /// Of a name of a node: the kinds of node it may name; empty where any will do.
+    pub kinds: Vec<String>,
 }
 
 /// The attributes of every entity type and the context of every action.
@@ -154,8 +156,14 @@ fn attributes(record: &Json, common: &Json) -> Vec<Attribute> {
             required: json.get("required").and_then(Json::as_bool).unwrap_or(true),
             absence_is_answer: json.pointer("/annotations/absence").is_some(),
             computed: json.pointer("/annotations/computed").is_some(),
+            kinds: json.pointer("/annotations/names").and_then(Json::as_str).map(words).unwrap_or_default(),
         })
         .collect()
+}
+
+/// `endpoint, store` as two words.
+fn words(list: &str) -> Vec<String> {
+    list.split(',').map(|word| word.trim().to_owned()).collect()
 }
 
 fn fact_type(json: &Json, common: &Json) -> FactType {

@@ -304,6 +304,10 @@ impl<'g, 'd> FactBase<'g, 'd> {
             "surface" => Some(FactValue::text(propagation.surface(item))),
             "case_types" => Some(FactValue::texts(self.names_of_kind(set, LabelKind::Case))),
             "operator" => self.operator(origin.node),
+            "scan" => {
+                let scan = field?.scan(source).filter(|scan| !crate::graph::is_to_come(*scan, self.environment.as_of))?;
+                FactValue::read(scan, &a.fact_type)
+            }
             "surfaces" => FactValue::read(self.graph.fact(origin.node, "surfaces").value()?, &a.fact_type),
             name => {
                 let own = field.and_then(|f| f.value.get(name));

@@ -1,10 +1,13 @@
 //! Facts of one thing that cannot all be true: whoever reads one of them believes the wrong thing, so none is picked. Reports, and changes nothing.
 
-use super::references::Checker;
+use std::collections::BTreeSet;
+
+use super::NodeId;
+use super::references::{Checker, article};
 use crate::declare::{Declared, NodeKind};
 use crate::load::{Document, Value};
 use crate::problem::Problem;
-use crate::vocabulary::{FactType, NameKind, Vocabulary};
+use crate::vocabulary::{Attribute, FactType, NameKind, Vocabulary};
 
 const CODE: &str = "graph/contradiction";
 
@@ -29,9 +32,45 @@ impl<'d> Checker<'_, 'd> {
                 self.in_order(document, entry, ("date", "review_due"), what, "a document counts from its date to its review");
             }
         }
+        // A default is a fact of many nodes, and one mistake.
+        let mut said = BTreeSet::new();
         for id in graph.nodes.ids() {
             self.node(id, vocabulary);
+            for attribute in vocabulary.entity(graph.nodes[id].kind.entity()).iter().filter(|a| of_a_kind(a)) {
+                if let Some(value) = graph.fact(id, &attribute.name).value() {
+                    self.kind(id, &attribute.name, value, attribute, &mut said);
+                }
+            }
         }
+    }
+
+    /// A fact that names a node names one of a kind that can be what the fact says: a log that is a source records nothing.
+    fn kind(&mut self, id: NodeId, fact: &str, value: Value<'d>, attribute: &Attribute, said: &mut BTreeSet<(String, u32)>) {
+        if let FactType::Record(inner) = &attribute.fact_type {
+            for attribute in inner {
+                if let Some(value) = value.get(&attribute.name) {
+                    self.kind(id, fact, value, attribute, said);
+                }
+            }
+            return;
+        }
+        let node = &self.graph.nodes[id];
+        let named = value.as_str().filter(|_| !attribute.kinds.is_empty()).and_then(|name| self.graph.find_node(node.workflow, name));
+        let Some(named) = named.filter(|named| *named != id).map(|named| &self.graph.nodes[named]) else { return };
+        if attribute.kinds.iter().any(|kind| kind == named.kind.word())
+            || !said.insert((value.document().file().name.clone(), value.span().start))
+        {
+            return;
+        }
+        let kinds: Vec<String> = attribute.kinds.iter().map(|kind| article(kind)).collect();
+        self.problems.push(
+            Problem::new(
+                "graph/wrong-kind",
+                format!("`{fact}` of `{}` names `{}`, which is {}", node.id, named.id, article(named.kind.word())),
+            )
+            .at(value.document().file(), value.span(), "cannot be that")
+            .help(format!("name {}", kinds.join(" or "))),
+        );
     }
 
     fn agreement(&mut self, id: &str, agreement: Declared<'d>) {
@@ -67,7 +106,7 @@ impl<'d> Checker<'_, 'd> {
     }
 
     /// A node that refers to itself, limits that leave nothing between them, a vendor's service that is said to be local.
-    fn node(&mut self, id: super::NodeId, vocabulary: &Vocabulary) {
+    fn node(&mut self, id: NodeId, vocabulary: &Vocabulary) {
         let node = &self.graph.nodes[id];
         let Some(value) = node.value else { return };
         let named = vocabulary.entity(node.kind.entity()).iter().filter(|a| a.fact_type == FactType::Name(NameKind::Node));
@@ -105,6 +144,12 @@ impl<'d> Checker<'_, 'd> {
             self.problems.push(both(document, what(), (second, "not after"), (first, "this day"), help));
         }
     }
+}
+
+/// The attribute, or one in it, names a node of certain kinds.
+fn of_a_kind(attribute: &Attribute) -> bool {
+    let inner = |a: &Attribute| matches!(&a.fact_type, FactType::Record(inner) if inner.iter().any(|a| !a.kinds.is_empty()));
+    !attribute.kinds.is_empty() || inner(attribute)
 }
 
 fn one(document: &Document, what: String, at: Value<'_>, help: &str) -> Problem {

@@ -10,13 +10,14 @@ mod size;
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use petgraph::graph::DiGraph;
 
 use crate::declare::{Declarations, Declared, NodeKind};
 use crate::ids;
 use crate::load::{Document, Value};
 use crate::packs::{LabelId, Profile, Taxonomy};
-use crate::problem::Span;
+use crate::problem::{Problem, Span};
 use crate::table::Table;
 
 pub use self::build::build;
@@ -167,6 +168,9 @@ pub const ENDPOINT_OUTPUTS: [&str; 3] = ["prompt", "completion", "results"];
 /// The code of the remark that evidence names nothing that is there. It counts for nothing then, and no verdict rests on it.
 pub const COVERS_NOTHING: &str = "graph/covers-nothing";
 
+/// The code of the remark that a field is said to be needed by a workflow that is not there.
+pub const NEEDED_BY_NOBODY: &str = "graph/needed-by-nobody";
+
 /// The input of a flow that names none.
 pub const DEFAULT_PORT: &str = "default";
 
@@ -213,7 +217,41 @@ impl Party<'_> {
     }
 }
 
+impl<'d> Field<'d> {
+    /// What is said of a scan of it, by itself or for its whole source.
+    #[must_use]
+    pub fn scan(&self, source: Option<Value<'d>>) -> Option<Value<'d>> {
+        self.value.get("scan").or_else(|| source?.get("scan"))
+    }
+}
+
+/// A scan of a day to come has found nothing yet.
+#[must_use]
+pub fn is_to_come(scan: Value<'_>, as_of: Date) -> bool {
+    scan.get("date").and_then(|date| date.as_str()?.parse::<Date>().ok()).is_some_and(|date| as_of < date)
+}
+
 impl<'d> FlowGraph<'d> {
+    /// Takes back what scans of a day to come have ruled out, and says so.
+    pub fn forget_scans_after(&mut self, as_of: Date) -> Vec<Problem> {
+        let mut remarks: Vec<Problem> = Vec::new();
+        for id in self.fields.ids() {
+            let field = &self.fields[id];
+            let source = &self.nodes[field.node];
+            let Some(scan) = field.scan(source.value).filter(|scan| is_to_come(*scan, as_of)) else { continue };
+            let date = scan.get("date").unwrap_or(scan);
+            let of = if field.value.get("scan").is_some() { &field.id } else { &source.id };
+            let remark = Problem::new("graph/scan-to-come", format!("the scan of `{of}` is of a day to come, and does not count"))
+                .at(source.document.file(), date.span(), "after the day that is judged")
+                .help("a scan counts from its date on; what it would cover is presumed until then");
+            if remarks.iter().all(|other| other.message != remark.message) {
+                remarks.push(remark);
+            }
+            self.fields[id].scanned.clear();
+        }
+        remarks
+    }
+
     /// The party that is the project itself.
     #[must_use]
     pub fn self_party(&self) -> Option<&str> {

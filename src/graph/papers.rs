@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::NodeId;
 use super::references::{At, Checker};
 use crate::declare::NodeKind;
 use crate::load::{Document, Value};
@@ -29,6 +30,28 @@ impl<'d> Checker<'_, 'd> {
         let Some(document) = self.graph.declarations.project else { return };
         for (rule, value) in document.root().get("severity").into_iter().flat_map(Value::entries) {
             self.rule(document, rule, value.key_span().unwrap_or(value.span()), &rules);
+        }
+        for preview in document.root().get("previews").into_iter().flat_map(Value::items) {
+            self.rule(document, preview.as_str().unwrap_or_default(), preview.span(), &rules);
+        }
+    }
+
+    /// Workflows that are said to need a field. One that is not there makes findings and hides none; it may be among those that are not checked.
+    pub(super) fn needed_by(&mut self, id: NodeId) {
+        let known: Vec<&str> = self.graph.workflows.rows().iter().map(|w| w.id).collect();
+        for field in &self.graph.nodes[id].fields {
+            for workflow in self.graph.fields[*field].value.get("required_for").into_iter().flat_map(Value::items) {
+                let name = workflow.as_str().unwrap_or_default();
+                if known.contains(&name) {
+                    continue;
+                }
+                let near = did_you_mean(name, known.iter().copied()).map(|n| format!("did you mean `{n}`? ")).unwrap_or_default();
+                self.problems.push(
+                    Problem::new(super::NEEDED_BY_NOBODY, format!("there is no workflow `{name}` that could need this field"))
+                        .at(workflow.document().file(), workflow.span(), "no such workflow")
+                        .help(format!("{near}`required_for` lists workflows by the name they give themselves")),
+                );
+            }
         }
     }
 

@@ -23,6 +23,7 @@ pub(super) fn check(graph: &FlowGraph<'_>, library: &Library, vocabulary: &Vocab
             checker.effects(at, value);
             checker.accepts(at, value);
             checker.source_contracts(at, value);
+            checker.needed_by(id);
             checker.operator_of_service(id);
             checker.host(id);
         }
@@ -389,6 +390,11 @@ impl<'d> Checker<'_, 'd> {
             );
         }
     }
+}
+
+/// A kind of node with its article.
+pub(super) fn article(kind: &str) -> String {
+    format!("{} {kind}", if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
 
 /// The inputs a node's effects take from; none where one of them takes from all.

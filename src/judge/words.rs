@@ -37,6 +37,7 @@ pub fn remarks(policies: &Policies, graph: &FlowGraph<'_>) -> Vec<Problem> {
             &mut remarks,
         );
     }
+    previews(policies, graph, &mut remarks);
     remarks.extend(names(policies, graph));
     remarks
 }
@@ -81,6 +82,25 @@ fn near_misses(
                 Problem::new("judge/near-miss", format!("no rule asks for the {noun} `{text}`"))
                     .at(document.file(), word.span(), "asked for by nobody")
                     .help(format!("did you mean `{near}`? a word of your own may stay as it is")),
+            );
+        }
+    }
+}
+
+/// Rules that are to be asked although they speak of law to come, and are asked in any case.
+fn previews(policies: &Policies, graph: &FlowGraph<'_>, remarks: &mut Vec<Problem>) {
+    let Some(document) = graph.declarations.project else { return };
+    let known = words(policies, &["previews"]);
+    for preview in document.root().get("previews").into_iter().flat_map(Value::items) {
+        let name = preview.as_str().unwrap_or_default();
+        let asked = policies.table.iter().any(|(_, p)| p.rule == name || p.id == name);
+        if asked && !known.contains(name) {
+            let others: Vec<String> = known.iter().map(|k| format!("`{k}`")).collect();
+            let others = if others.is_empty() { "none of the packs in use".to_owned() } else { others.join(", ") };
+            remarks.push(
+                Problem::new("judge/near-miss", format!("`{name}` is no preview, and is asked in any case"))
+                    .at(document.file(), preview.span(), "changes nothing")
+                    .help(format!("leave it out; rules about proposed law: {others}")),
             );
         }
     }
