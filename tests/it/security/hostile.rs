@@ -15,7 +15,7 @@ use flowgate::report::{Format, Style, render_all};
 use flowgate::{Comparison, Project, Report, check};
 
 use crate::base::{Folder, committed, flowgate, said};
-use crate::common::root;
+use crate::common::{root, walk};
 use crate::formats::{recorded, renamed};
 
 /// Commands of a runner, mark-up of HTML, XML, Markdown, Mermaid and DOT, JSON, formulas of spreadsheets, addresses, orders to a terminal (C0 and C1),
@@ -197,6 +197,74 @@ fn no_message_lets_a_name_steer_what_reads_it() {
     }
 }
 
+const FORMS: [&str; 8] = ["human", "json", "html", "markdown", "sarif", "junit", "outputs", "github"];
+
+/// In a report that a check writes: no order and nothing hidden; commands of a runner are what the GitHub form is made of.
+fn no_form_is_steered(what: &str, folder: &Path, forms: &[&str], arguments: &[&str]) {
+    for form in forms {
+        let text = said(&flowgate(folder, &[&["check", "--format", *form], arguments].concat()));
+        if *form == "github" {
+            assert!(!text.contains(steers), "{what} as {form}: {text}");
+        } else {
+            is_inert(&format!("{what} as {form}"), &text);
+        }
+    }
+}
+
+/// Declarations and policies refuse what is not seen; the pages of a pack are text, which is printed, put into reports and into bundles.
+#[test]
+fn no_page_of_a_pack_steers_what_reads_it() {
+    let repository = committed("pages", ".");
+    // A tab is white space to whoever reads a page.
+    let names: Vec<String> =
+        orders().filter(|name| !name.contains('\t')).map(|name| format!("{name}\n\n- {name}\n\n    {name}\n")).collect();
+    let page = |title: &str| format!("# {title}\n\n{}\n## What it forbids\n\n{}", names.join("\n"), names.join("\n"));
+    for (file, text) in [
+        ("pk/PACK.md", page("pk")),
+        ("pk/gate/README.md", page("pk/gate")),
+        (
+            "pk/gate/rule.cedar",
+            "@title(\"t\") @severity(\"error\") @citation(\"c\") @message(\"m\") @help(\"h\")\n\
+             forbid (principal, action == Flowgate::Action::\"receive\", resource);\n"
+                .to_owned(),
+        ),
+    ] {
+        crate::base::write(&repository.0.join(file), &text);
+    }
+    no_form_is_steered("a page of a pack", &repository.0, &FORMS, &["--packs", "pk"]);
+    for arguments in [
+        &["explain", "--packs", "pk", "pk"][..],
+        &["explain", "--packs", "pk", "pk/gate"],
+        &["rules", "--packs", "pk"],
+        &["rules", "--packs", "pk", "--format", "json"],
+        &["rules", "--packs", "pk", "--format", "markdown"],
+        &["test", "pk"],
+    ] {
+        let output = flowgate(&repository.0, arguments);
+        let text = said(&output);
+        assert!(text.contains("gate") || text.contains("pk"), "{arguments:?}: {text}");
+        is_inert(&format!("{arguments:?}"), &text);
+    }
+    assert_eq!(flowgate(&repository.0, &["evidence", "--packs", "pk", "--output", "bundle"]).status.code(), Some(0));
+    for file in walk(&repository.0.join("bundle")) {
+        let text = fs::read_to_string(&file).unwrap();
+        is_inert(&file.display().to_string(), &text.replace("\r\n", "\n"));
+    }
+}
+
+/// A baseline is a file of names, and those whose findings are gone are named again.
+#[test]
+fn no_baseline_steers_what_reads_it() {
+    for (n, name) in orders().enumerate() {
+        let repository = committed(&format!("baseline-{n}"), ".");
+        let entry = serde_json::json!({ "rule": name, "severity": "error", "subject": name, "workflow": name, "covers": [name], "assured": [name] });
+        let text = serde_json::json!({ "format_version": 1, "about": name, "findings": { "0123456789abcdef": entry, name: entry } });
+        fs::write(repository.0.join("b.json"), text.to_string()).unwrap();
+        no_form_is_steered(&format!("a baseline of {name:?}"), &repository.0, &FORMS, &["--baseline", "b.json"]);
+        is_inert("a baseline", &said(&flowgate(&repository.0, &["baseline", "--output", "b.json"])));
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn no_file_lets_its_name_or_text_steer_what_reads_it() {
@@ -235,6 +303,7 @@ fn no_file_lets_its_name_or_text_steer_what_reads_it() {
             let output = run(&repository.0, arguments);
             is_inert(&format!("{name:?}: {arguments:?}"), &said(&output));
         }
+        no_form_is_steered(&format!("a file named {name:?}"), &repository.0, &FORMS[4..], &["--packs", "pk"]);
     }
     // Bytes that are no UTF-8 are no reason to stop, or to be silent.
     let repository = Folder::new("not-utf8");
