@@ -7,6 +7,16 @@ use flowgate::load::{Document, Format, Limits};
 use flowgate::{Options, Project, Report, check};
 use jiff::civil::date;
 
+/// A project with one party inside and one outside, which runs its models.
+pub const PROJECT: &str = "\
+version: 1
+roles: []
+packs: [route]
+parties: { acme: { relation: self }, mart: { relation: processor } }
+people: { maya: { name: Maya } }
+defaults: { source: { operator: acme }, endpoint: { operator: mart, deployment: hosted } }
+";
+
 /// The repository.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

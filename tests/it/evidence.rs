@@ -2,16 +2,8 @@
 
 use flowgate::{Report, check};
 
-use crate::common::{options, project};
+use crate::common::{PROJECT, options, project};
 
-const PROJECT: &str = "\
-version: 1
-roles: []
-packs: [route]
-parties: { acme: { relation: self }, mart: { relation: processor } }
-people: { maya: { name: Maya } }
-defaults: { source: { operator: acme }, endpoint: { operator: mart, deployment: hosted } }
-";
 const WORKFLOW: &str = "\
 workflow: one
 stage: production

@@ -6,16 +6,7 @@ use flowgate::problem::{Place, Problem};
 use flowgate::report::{Format, Style, render, render_all};
 use flowgate::{Comparison, Options, Project, Report, check};
 
-use crate::common::{judged, options, project, root};
-
-const PROJECT: &str = "\
-version: 1
-roles: []
-packs: [route]
-parties: { acme: { relation: self }, mart: { relation: processor } }
-people: { maya: { name: Maya } }
-defaults: { source: { operator: acme }, endpoint: { operator: mart, deployment: hosted } }
-";
+use crate::common::{PROJECT, judged, options, project, root};
 
 fn workflow(id: &str, source: &str, endpoint: &str) -> String {
     let (source, endpoint) = (quoted(source), quoted(endpoint));

@@ -98,25 +98,19 @@ static int opens(const char *path) {
   return due("open", path);
 }
 
-int open64(const char *path, int flags, ...) {
-  REAL(open64);
-  va_list list;
-  va_start(list, flags);
-  mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  FAIL_IF(opens(path), -1);
-  return real(path, flags, mode);
-}
+#define OPEN(name) \
+  int name(const char *path, int flags, ...) { \
+    REAL(name); \
+    va_list list; \
+    va_start(list, flags); \
+    mode_t mode = va_arg(list, mode_t); \
+    va_end(list); \
+    FAIL_IF(opens(path), -1); \
+    return real(path, flags, mode); \
+  }
 
-int open(const char *path, int flags, ...) {
-  REAL(open);
-  va_list list;
-  va_start(list, flags);
-  mode_t mode = va_arg(list, mode_t);
-  va_end(list);
-  FAIL_IF(opens(path), -1);
-  return real(path, flags, mode);
-}
+OPEN(open)
+OPEN(open64)
 
 ssize_t read(int fd, void *to, size_t count) {
   REAL(read);
