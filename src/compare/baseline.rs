@@ -140,10 +140,9 @@ impl Baseline {
 
     /// Marks the findings it has; one that has grown since counts. Returns the fingerprints it met.
     pub fn mark(&self, report: &mut Report) -> BTreeSet<String> {
-        let mut met = BTreeSet::new();
+        let met = self.met(report);
         for finding in &mut report.findings {
-            let Some(entry) = self.findings.get(&finding.fingerprint).filter(|entry| entry.is_about(finding)) else { continue };
-            met.insert(finding.fingerprint.clone());
+            let Some(entry) = self.findings.get(&finding.fingerprint).filter(|_| met.contains(&finding.fingerprint)) else { continue };
             let grown = entry.grown(finding);
             if grown.is_empty() {
                 finding.standing = Standing::Baseline;
@@ -153,6 +152,13 @@ impl Baseline {
         }
         report.findings.sort_by_key(|f| !f.counts());
         met
+    }
+
+    /// Fingerprints of the findings it has an entry about, honoured or not.
+    #[must_use]
+    pub fn met(&self, report: &Report) -> BTreeSet<String> {
+        let about = |finding: &&Finding| self.findings.get(&finding.fingerprint).is_some_and(|entry| entry.is_about(finding));
+        report.findings.iter().filter(about).map(|f| f.fingerprint.clone()).collect()
     }
 
     /// The entries that no finding has any more, in words.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::graph::DiGraph;
 
 use super::{
-    DEFAULT_PORT, Edge, Field, FlowGraph, Node, NodeId, Party, Selected, Selector, UNKNOWN_RELATION, Workflow, WorkflowId, references,
+    DEFAULT_PORT, Edge, Field, FlowGraph, Node, NodeId, Party, Remembered, Selected, Selector, UNKNOWN_RELATION, Workflow, WorkflowId,
+    references,
 };
 use crate::declare::{Declarations, Declared, NodeKind};
 use crate::load::{Document, Value};
@@ -36,6 +37,7 @@ pub fn build<'d>(declarations: Declarations<'d>, library: &'d Library, vocabular
             leaving: Table::default(),
             entering: Table::default(),
             flows_of: Table::default(),
+            remembered: Remembered::default(),
         },
     };
     builder.read_project();
@@ -45,7 +47,8 @@ pub fn build<'d>(declarations: Declarations<'d>, library: &'d Library, vocabular
     builder.add_copies();
     builder.read_flows();
     builder.index();
-    let Builder { graph, mut problems, .. } = builder;
+    let Builder { mut graph, mut problems, .. } = builder;
+    graph.remember();
     references::check(&graph, library, vocabulary, &mut problems);
     (graph, problems)
 }

@@ -1,6 +1,9 @@
 //! Where a node's fact comes from: the node, its host, the project's word on its provider, the provider profile it names, the node it is a copy of, the project's defaults. A fact
 //! nobody states is missing, never a default that passes.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
 use super::{FlowGraph, NodeId};
 use crate::load::Value;
 use crate::packs::Profile;
@@ -54,7 +57,42 @@ const OPERATOR: &str = "operator";
 /// Hosts and copies form chains; a chain longer than this is a loop.
 pub(super) const MAX_CHAIN: usize = 16;
 
+/// What nearly every fact is asked with, looked up once the graph is whole.
+#[derive(Debug, Default)]
+pub(super) struct Remembered<'d> {
+    /// The project's defaults for each kind of node.
+    defaults: Option<BTreeMap<&'static str, Value<'d>>>,
+    /// Who runs each node, and whether that is the project itself.
+    operators: Vec<(Option<Arc<str>>, bool)>,
+}
+
 impl<'d> FlowGraph<'d> {
+    /// Looks up what depends on no one question. Nodes, parties and people must not change after it.
+    pub(super) fn remember(&mut self) {
+        let defaults = self.declarations.project_section("defaults");
+        let kinds: BTreeSet<&'static str> = self.nodes.rows().iter().map(|n| n.kind.word()).collect();
+        self.remembered.defaults = Some(kinds.into_iter().filter_map(|kind| Some((kind, defaults?.get(kind)?))).collect());
+        let mut names: BTreeMap<String, Arc<str>> = BTreeMap::new();
+        let mut operators = Vec::with_capacity(self.nodes.len());
+        for node in self.nodes.ids() {
+            let operator = self.find_operator(node).map(|name| match names.get(name) {
+                Some(known) => Arc::clone(known),
+                None => Arc::clone(names.entry(name.to_owned()).or_insert_with(|| Arc::from(name))),
+            });
+            let own = operator.as_deref().and_then(|o| self.parties.get(o)).is_some_and(super::Party::is_self);
+            operators.push((operator, own));
+        }
+        self.remembered.operators = operators;
+    }
+
+    /// The project's defaults for a kind of node.
+    fn defaults(&self, kind: &'static str) -> Option<Value<'d>> {
+        match &self.remembered.defaults {
+            Some(known) => known.get(kind).copied(),
+            None => self.declarations.project_section("defaults")?.get(kind),
+        }
+    }
+
     /// A node's fact, from the strongest source that states it.
     #[must_use]
     pub fn fact(&self, node: NodeId, name: &str) -> Fact<'d> {
@@ -118,8 +156,7 @@ impl<'d> FlowGraph<'d> {
                 Fact::Missing { .. } => {}
             }
         }
-        let defaults = self.declarations.project_section("defaults").and_then(|d| d.get(node.kind.word()));
-        match defaults.filter(|d| name == OPERATOR || self.speaks_for(*d, id)).and_then(|d| d.get(name)) {
+        match self.defaults(node.kind.word()).filter(|d| name == OPERATOR || self.speaks_for(*d, id)).and_then(|d| d.get(name)) {
             Some(value) => Fact::Stated { value, source: FactSource::Default },
             None => Fact::Missing { needs },
         }
@@ -163,6 +200,13 @@ impl<'d> FlowGraph<'d> {
     /// The party that runs a node. A reviewer works for the party of the person, and a person for the project unless the file says otherwise.
     #[must_use]
     pub fn operator(&self, node: NodeId) -> Option<&str> {
+        match self.remembered.operators.get(node.0 as usize) {
+            Some((known, _)) => known.as_deref(),
+            None => self.find_operator(node),
+        }
+    }
+
+    fn find_operator(&self, node: NodeId) -> Option<&str> {
         let stated = self.text_fact(node, OPERATOR);
         let of_person = || {
             let person = self.people.get(self.text_fact(node, "person")?)?;
@@ -177,6 +221,9 @@ impl<'d> FlowGraph<'d> {
     /// Is the node run by the project itself? An operator nobody declared is not.
     #[must_use]
     pub fn is_self_run(&self, node: NodeId) -> bool {
+        if let Some((_, own)) = self.remembered.operators.get(node.0 as usize) {
+            return *own;
+        }
         self.operator(node).and_then(|o| self.parties.get(o)).is_some_and(super::Party::is_self)
     }
 }

@@ -21,6 +21,7 @@ use crate::problem::{Problem, Span};
 use crate::table::Table;
 
 pub use self::build::build;
+use self::facts::Remembered;
 pub use self::facts::{Fact, FactSource};
 pub(crate) use self::references::{output_names, outputs_of};
 pub use self::size::too_large;
@@ -67,6 +68,7 @@ pub struct FlowGraph<'d> {
     pub entering: Table<NodeId, Vec<EdgeId>>,
     /// The flows of each workflow.
     pub flows_of: Table<WorkflowId, Vec<EdgeId>>,
+    remembered: Remembered<'d>,
 }
 
 /// A workflow file.

@@ -216,8 +216,9 @@ impl<'p> Asker<'p> {
 
     /// The policies a question is put to: those whose scope can match it.
     fn slice(&mut self, question: &Question) -> Vec<PolicyId> {
-        let (principal, resource) = (self.rows[question.principal].clone(), self.rows[question.resource].clone());
-        let candidates = self.candidates(question.action, principal.entity, resource.entity).to_vec();
+        let kinds = (self.rows[question.principal].entity, self.rows[question.resource].entity);
+        let candidates = self.candidates(question.action, kinds.0, kinds.1).to_vec();
+        let (principal, resource) = (&self.rows[question.principal], &self.rows[question.resource]);
         let policies = self.policies;
         let label = question.action == "label";
         let fits = |constraint: &Constraint, row: &Row| {
@@ -240,7 +241,7 @@ impl<'p> Asker<'p> {
                 };
                 asked
                     && policy.stage <= question.stage
-                    && (!self.slicing || (fits(&policy.scope.principal, &principal) && fits(&policy.scope.resource, &resource)))
+                    && (!self.slicing || (fits(&policy.scope.principal, principal) && fits(&policy.scope.resource, resource)))
             })
             .collect();
         slice.sort_unstable();

@@ -188,7 +188,7 @@ impl FromStr for Setting {
             let names: Vec<&str> = Limit::ALL.iter().map(|l| l.name).collect();
             return Err(format!("there is no limit `{name}`; {near}limits: {}", names.join(", ")));
         };
-        let value = number(value).ok_or_else(|| format!("`{name}` takes a whole number from 1 on, sizes also as 64KiB, 64MiB or 4GiB"))?;
+        let value = number(value).ok_or_else(|| format!("`{name}` takes a whole number from 1 on, sizes also as 64KiB, 64MiB or 2GiB"))?;
         if value > limit.most {
             return Err(format!("`{name}` is at most {}: {}", limit.most, limit.because));
         }
@@ -237,7 +237,7 @@ mod tests {
         assert_eq!(parsed("depth=513").unwrap_err(), "`depth` is at most 512: conversion to JSON recurses");
         assert_eq!(parsed("file-bytes=4GiB").unwrap_err(), "`file-bytes` is at most 4294967294: places are 32 bits wide");
         for bad in ["files=", "files=0", "files=-1", "files=+1", "files=1e3", "files=1 MiB", "files=99999999999999999999"] {
-            assert_eq!(parsed(bad).unwrap_err(), "`files` takes a whole number from 1 on, sizes also as 64KiB, 64MiB or 4GiB", "{bad}");
+            assert_eq!(parsed(bad).unwrap_err(), "`files` takes a whole number from 1 on, sizes also as 64KiB, 64MiB or 2GiB", "{bad}");
         }
         assert_eq!(parsed("files").unwrap_err(), "a limit and its value, such as file-bytes=128MiB");
         assert_eq!(

@@ -479,6 +479,7 @@ fn a_change_cannot_widen_its_own_baseline() {
     let said = String::from_utf8_lossy(&compared.stdout).into_owned();
     assert_eq!(compared.status.code(), Some(1), "{said}");
     assert!(said.contains("baseline/grown") && said.contains("2 entries"), "{said}");
+    assert!(!said.contains("no longer found"), "what is not honoured is not mended: {said}");
 }
 
 #[test]

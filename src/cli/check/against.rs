@@ -106,7 +106,9 @@ impl Against {
                     .help("a baseline can only shrink; to accept a finding, write a waiver"),
             );
         }
-        kept.mark(report)
+        kept.mark(report);
+        // An entry that is not honoured is not mended by that.
+        baseline.met(report)
     }
 
     /// Folders below those named that held a project in the base and hold none that is judged now, as seen from there; and why nobody could tell.
