@@ -5,6 +5,7 @@
 //   nth   which of these calls, from 1; 0 is every one of them
 //   what  an errno; `signalN` raises N before the call; `shW` runs W in a shell before it; `short` writes half
 //   path  only calls on a file whose path ends in this
+// FAULT_SIGNALS      whoever runs the tests may ignore signals, as a shell does for what runs behind it: here they are heard
 // FAULT_COUNT=file   the number of calls that matched, written there when the program ends
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -33,6 +34,10 @@ static _Thread_local int inside_;
   if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
 __attribute__((constructor)) static void begin(void) {
+  if (getenv("FAULT_SIGNALS")) {
+    int heard[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t n = 0; n < sizeof heard / sizeof *heard; n++) signal(heard[n], SIG_DFL);
+  }
   const char *spec = getenv("FAULT");
   char nth[32] = "";
   if (!spec || sscanf(spec, "%31[^:]:%31[^:]:%511[^:]:%255[^:]", call_, nth, what_, path_) < 3) return;

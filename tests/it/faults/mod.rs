@@ -133,9 +133,19 @@ impl Folder {
 
     /// Runs with a fault; see `inject.c`. None where there is no way to inject one.
     fn with_fault(&self, fault: &str, args: &[&str]) -> Option<Ran> {
-        let mut command = self.command(args);
-        command.env("LD_PRELOAD", shim()?).env("FAULT", fault);
+        shim()?;
+        let mut command = self.interruptible(args);
+        command.env("FAULT", fault);
         Some(finish(command))
+    }
+
+    /// A run that hears signals, where there is a way to see to that, although the tests may have been started to ignore them.
+    fn interruptible(&self, args: &[&str]) -> Command {
+        let mut command = self.command(args);
+        if let Some(shim) = shim() {
+            command.env("LD_PRELOAD", shim).env("FAULT_SIGNALS", "heard");
+        }
+        command
     }
 
     /// How many calls a fault could meet in a run.

@@ -61,7 +61,7 @@ fn bundles_and_new_folders_are_taken_back() {
 fn a_run_that_waits_can_be_ended() {
     let folder = Folder::leaking();
     // For standard input, with nothing written yet; and with signals under watch, for a reader of a pipe.
-    let mut waiting = folder.command(&["check", "-"]);
+    let mut waiting = folder.interruptible(&["check", "-"]);
     waiting.stdin(Stdio::piped());
     let mut child = waiting.spawn().unwrap();
     let input = child.stdin.take();
@@ -71,7 +71,7 @@ fn a_run_that_waits_can_be_ended() {
 
     assert!(std::process::Command::new("mkfifo").arg(folder.path("pipe")).status().unwrap().success());
     for (name, signal) in [("INT", SIGINT), ("TERM", SIGTERM), ("HUP", SIGHUP)] {
-        let child = folder.command(&["check", "--report", "json=first.json", "--output", "pipe"]).spawn().unwrap();
+        let child = folder.interruptible(&["check", "--report", "json=first.json", "--output", "pipe"]).spawn().unwrap();
         while !folder.path("first.json").exists() {
             thread::sleep(Duration::from_millis(5));
         }
