@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::console::shown;
-use crate::load::{self, ProjectFiles};
+use crate::load::{self, ProjectFiles, Value};
 use crate::problem::Problem;
+use crate::project::Project;
 
 pub(super) const ENDINGS: [&str; 3] = ["yaml", "yml", "json"];
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
@@ -52,11 +53,13 @@ pub(super) struct Named {
     pub(super) files: ProjectFiles,
     /// The workflow files that were named, when that is not all of them.
     pub(super) only: Option<BTreeSet<PathBuf>>,
+    /// Folders of packs beside it that hold projects: fixtures, which are not judged.
+    pub(super) packs: Vec<PathBuf>,
 }
 
 impl Named {
     fn whole(files: ProjectFiles) -> Self {
-        Self { files, only: None }
+        Self { files, only: None, packs: Vec::new() }
     }
 
     /// Nothing was named that could be judged.
@@ -68,6 +71,21 @@ impl Named {
     pub(super) fn covers(&self, name: &str) -> bool {
         let path = self.files.root.join(name);
         self.only.as_ref().is_none_or(|only| only.contains(&path) || !self.files.flows.contains(&path))
+    }
+
+    /// Packs beside it that hold projects and that it does not use: whoever writes a `PACK.md` over a project takes it out of every check.
+    pub(super) fn packs_passed_over(&self, project: &Project) -> Vec<Problem> {
+        let named = project.file.iter().filter_map(|f| f.root().get("packs")).flat_map(Value::items).filter_map(Value::as_str);
+        let used: Vec<PathBuf> =
+            named.filter(|n| n.starts_with('.')).filter_map(|n| fs::canonicalize(self.files.root.join(n)).ok()).collect();
+        let unused = self.packs.iter().filter(|pack| !used.iter().any(|used| pack.starts_with(used)));
+        unused
+            .map(|pack| {
+                let text =
+                    format!("`{}` holds `PACK.md`, so the projects in it count as fixtures of a pack and are not judged", name(pack));
+                Problem::new("load/passed-over", text).help("name the pack in `packs`, or take `PACK.md` away from what is no pack")
+            })
+            .collect()
     }
 
     /// Names more of the same project.
@@ -149,14 +167,24 @@ fn folder(path: &Path, inner: bool) -> Result<Vec<Named>, Problem> {
     let here = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     if here == files.root && files.project.is_some() {
         let own = Named::whole(files);
-        let more = if inner { nested(&here)? } else { Vec::new() };
+        let (more, packs) = if inner { nested(&here)? } else { Default::default() };
         // A project that only holds others has no workflow of its own to report on.
         let keep = more.is_empty() || !own.is_empty();
-        return Ok(keep.then_some(own).into_iter().chain(more).collect());
+        return Ok(beside(keep.then_some(own).into_iter().chain(more), packs));
     }
     let only: BTreeSet<PathBuf> = files.flows.iter().filter(|flow| flow.starts_with(&here)).cloned().collect();
-    let own = (!only.is_empty()).then_some(Named { files, only: Some(only) });
-    Ok(own.into_iter().chain(nested(&here)?).collect())
+    let own = (!only.is_empty()).then_some(Named { files, only: Some(only), packs: Vec::new() });
+    let (more, packs) = nested(&here)?;
+    Ok(beside(own.into_iter().chain(more), packs))
+}
+
+/// Projects found below one folder; the first speaks of the packs there.
+fn beside(found: impl Iterator<Item = Named>, packs: Vec<PathBuf>) -> Vec<Named> {
+    let mut found: Vec<Named> = found.collect();
+    if let Some(first) = found.first_mut() {
+        first.packs = packs;
+    }
+    found
 }
 
 /// A file is a workflow, or the project file and so the whole project.
@@ -175,28 +203,35 @@ fn file(path: &Path) -> Result<Named, Problem> {
         files.flows.push(only.clone());
         files.flows.sort();
     }
-    Ok(Named { files, only: Some([only].into()) })
+    Ok(Named { files, only: Some([only].into()), packs: Vec::new() })
 }
 
-/// The projects below a folder, each for itself, in order of their paths.
-fn nested(folder: &Path) -> Result<Vec<Named>, Problem> {
-    let walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
-    let walk = walk.filter_entry(|entry| {
-        let name = entry.file_name().to_string_lossy();
-        // The fixtures of a pack's rules are projects for its tests.
-        entry.file_type().is_dir() && !is_passed_over(&name) && !entry.path().join("PACK.md").is_file()
-    });
-    let mut found = Vec::new();
-    for entry in walk {
+/// The projects below a folder, each for itself, in order of their paths; and the folders of packs that hold some.
+fn nested(folder: &Path) -> Result<(Vec<Named>, Vec<PathBuf>), Problem> {
+    let mut walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
+    let (mut found, mut packs) = (Vec::new(), Vec::new());
+    while let Some(entry) = walk.next() {
         let entry = entry.map_err(|error| {
             let at = error.path().map_or_else(|| shown(folder), shown);
             Problem::new("load/unreadable", format!("cannot read `{at}`")).help("check that you may read it")
         })?;
-        if project_file(entry.path()).is_some() {
+        if !entry.file_type().is_dir() {
+            continue;
+        }
+        if is_passed_over(&entry.file_name().to_string_lossy()) {
+            walk.skip_current_dir();
+        } else if entry.path().join("PACK.md").is_file() {
+            // The fixtures of a pack's rules are projects for its tests.
+            let holds = |inside: walkdir::DirEntry| inside.file_type().is_dir() && project_file(inside.path()).is_some();
+            if WalkDir::new(entry.path()).into_iter().filter_map(Result::ok).any(holds) {
+                packs.push(entry.path().to_owned());
+            }
+            walk.skip_current_dir();
+        } else if project_file(entry.path()).is_some() {
             found.push(Named::whole(load::find_project(entry.path())?));
         }
     }
-    Ok(found)
+    Ok((found, packs))
 }
 
 /// Folders that hold no project to check.

@@ -140,7 +140,19 @@ pub(crate) fn worse(before: &Finding, after: &Finding) -> Vec<String> {
     if before.undeclared.is_empty() != after.undeclared.is_empty() && after.undeclared.is_empty() {
         ways.push("a violation, undeclared before".to_owned());
     }
+    ways.extend(decided_otherwise(before, after));
     ways
+}
+
+/// Facts that decided both times and are others now. Nobody but the rule's author can tell for better or worse: another gateway, another region, another
+/// customer break the same rule at the same place, and whoever accepted the one has not seen the other.
+fn decided_otherwise(before: &Finding, after: &Finding) -> Vec<String> {
+    let saw = |finding: &Finding| -> BTreeMap<String, String> {
+        finding.policy.reasons.iter().flat_map(|reason| reason.saw.iter().cloned()).collect()
+    };
+    let (before, after) = (saw(before), saw(after));
+    let changed = after.iter().filter_map(|(fact, now)| Some((fact, now, before.get(fact).filter(|earlier| *earlier != now)?)));
+    changed.map(|(fact, now, earlier)| format!("`{fact}` is {now}, {earlier} before")).collect()
 }
 
 /// Does a change decide what is asked, waived or counted?

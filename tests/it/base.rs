@@ -550,12 +550,15 @@ fn a_nested_project_file_hides_nothing() {
     let covered = flowgate(&above.0, &["check", "--base", "HEAD"]);
     assert_eq!(covered.status.code(), Some(1), "{}", said(&covered));
 
-    // The fixtures of a pack are no projects to check.
+    // The fixtures of a pack are no projects to check; a pack that the project does not use is named, for anybody can write `PACK.md` over a project.
     write(&repository.0.join("own/house/PACK.md"), "# house\n");
     write(&repository.0.join("own/house/r/fail/flowgate.yaml"), "version: 1\n");
     write(&repository.0.join("own/house/r/fail/a.flow.yaml"), "workflow: a\n");
     let fixtures = flowgate(&repository.0, &["check", "--base", "HEAD"]);
-    assert!(!said(&fixtures).contains("house"), "{}", said(&fixtures));
+    assert!(said(&fixtures).contains("`own/house` holds `PACK.md`") && !said(&fixtures).contains("house/r"), "{}", said(&fixtures));
+    edit(&repository.0, [("flowgate.yaml".to_owned(), "packs: [".to_owned(), "packs: [./own/house, ".to_owned())].into_iter());
+    let used = flowgate(&repository.0, &["check", "--base", "HEAD"]);
+    assert!(!said(&used).contains("holds `PACK.md`"), "{}", said(&used));
 }
 
 #[test]

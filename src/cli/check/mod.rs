@@ -16,7 +16,7 @@ use super::output;
 use super::progress::Progress;
 use super::targets::{self, Target, targets};
 use super::{Done, Exit, Level};
-use crate::check::{Options, Report};
+use crate::check::{GATE_CHANGED, GATE_WAIVED, Options, Report};
 use crate::compare::{Baseline, compare};
 use crate::finding::Finding;
 use crate::judge::{self, Severity};
@@ -191,6 +191,7 @@ impl Check {
                 let met = baseline
                     .map(|b| self.against.mark(b, &files.root, earlier.as_ref().map(Option::as_ref), &limits, &mut report))
                     .unwrap_or_default();
+                report.notices.extend(named.packs_passed_over(&project));
                 let named = |f: &Finding| named.covers(&f.primary.file.name);
                 report.findings.retain(named);
                 report.waived.retain(named);
@@ -246,7 +247,9 @@ fn with_problems(mut reports: Vec<Report>, problems: Vec<Problem>) -> Vec<Report
 }
 
 fn human(reports: &[Report], exits: &[Exit], style: &Style, quiet: bool) -> String {
-    let shown = reports.iter().zip(exits).filter(|(_, exit)| !quiet || **exit != Exit::Clean);
+    // What a change does to the gate is something to act on.
+    let gate = |report: &Report| report.notices.iter().any(|n| matches!(n.code, GATE_CHANGED | GATE_WAIVED));
+    let shown = reports.iter().zip(exits).filter(|(report, exit)| !quiet || **exit != Exit::Clean || gate(report));
     let bar = if style.unicode { "──" } else { "==" };
     let mut text = String::new();
     for (report, _) in shown {
