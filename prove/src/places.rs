@@ -168,7 +168,7 @@ pub fn pairs(old: &World, new: &World, selected: &BTreeSet<String>) -> Pairs {
 
 /// Copies a folder of packs out of a commit, fixtures left behind.
 fn take(from: &Folder, to: &Path) -> std::io::Result<()> {
-    let files = from.walk(".", &|name| matches!(name, "fail" | "pass" | ".git"), MAX_FILES)?;
+    let files = from.walk(".", &|name, _| matches!(name, "fail" | "pass" | ".git"), MAX_FILES)?;
     if files.is_empty() {
         return Err(std::io::Error::from(std::io::ErrorKind::NotFound));
     }
@@ -186,7 +186,7 @@ fn take(from: &Folder, to: &Path) -> std::io::Result<()> {
 /// Files under `classes/` and `providers/`, by name.
 fn data(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let here = Folder::Disk(folder.to_owned());
-    let files = here.walk(".", &|name| matches!(name, "fail" | "pass" | ".git"), MAX_FILES).unwrap_or_default();
+    let files = here.walk(".", &|name, _| matches!(name, "fail" | "pass" | ".git"), MAX_FILES).unwrap_or_default();
     let wanted = |name: &str| name.split('/').any(|part| matches!(part, "classes" | "providers"));
     let files = files.into_iter().map(|(name, _)| name).filter(|name| wanted(name));
     files.filter_map(|name| Some((name.trim_start_matches("./").to_owned(), here.read(&name, MAX_BYTES).ok()?))).collect()

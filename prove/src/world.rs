@@ -202,6 +202,7 @@ impl World {
             required: true,
             absence_is_answer: false,
             computed: false,
+            kinds: Vec::new(),
         };
         let mut all = Vec::new();
         for side in [side("principal", &kind.principal), side("resource", &kind.resource)] {
