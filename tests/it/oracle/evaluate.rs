@@ -199,18 +199,31 @@ impl<'o> Oracle<'o> {
         form: &str,
         covered: &dyn Fn(&Datum) -> bool,
     ) -> Vec<(Datum, Set, bool)> {
-        let mut choices: Vec<Vec<&Arrival>> = vec![Vec::new()];
-        for input in inputs {
-            let here: Vec<&Arrival> = arrivals.iter().filter(|(i, ..)| i == input).collect();
-            choices = choices.iter().flat_map(|c| here.iter().map(|a| c.iter().copied().chain([*a]).collect())).collect();
+        if because.is_some_and(|b| !inputs.contains(&b.0.as_str())) {
+            return Vec::new();
+        }
+        // Data of one input with the same set make the same of every choice, so one choice stands for all of them: millions of choices would not fit.
+        type Group<'a> = ((Set, bool), Vec<&'a Arrival>);
+        let mut choices: Vec<Vec<&Group<'_>>> = vec![Vec::new()];
+        let inputs: Vec<Vec<Group<'_>>> = inputs
+            .iter()
+            .map(|input| {
+                let mut groups: BTreeMap<(Set, bool), Vec<&Arrival>> = BTreeMap::new();
+                let here = arrivals.iter().filter(|(i, ..)| i == input).filter(|a| because.is_none_or(|b| b.0 != **input || *a == b));
+                here.for_each(|a| groups.entry((a.2.clone(), covered(&a.1))).or_default().push(a));
+                groups.into_iter().collect()
+            })
+            .collect();
+        for here in &inputs {
+            choices = choices.iter().flat_map(|c| here.iter().map(|group| c.iter().copied().chain([group]).collect())).collect();
         }
         let mut data = Vec::new();
-        for parts in choices.iter().filter(|parts| because.is_none_or(|b| parts.contains(&b))) {
-            let any: Set = parts.iter().flat_map(|(_, _, s)| s.iter().cloned()).collect();
-            let kept = |n: &Name| !self.lexicon.assurances.contains(n) || parts.iter().all(|(_, _, s)| s.contains(n));
+        for parts in choices {
+            let any: Set = parts.iter().flat_map(|((s, _), _)| s.iter().cloned()).collect();
+            let kept = |n: &Name| !self.lexicon.assurances.contains(n) || parts.iter().all(|((s, _), _)| s.contains(n));
             let set: Set = any.into_iter().filter(kept).collect();
-            let all_covered = parts.iter().all(|(_, d, _)| covered(d));
-            data.extend(parts.iter().map(|(_, d, _)| (d.under(form), set.clone(), all_covered)));
+            let all_covered = parts.iter().all(|((_, covered), _)| *covered);
+            data.extend(parts.iter().flat_map(|(_, arrivals)| arrivals).map(|(_, d, _)| (d.under(form), set.clone(), all_covered)));
         }
         data
     }
