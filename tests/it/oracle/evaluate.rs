@@ -202,28 +202,31 @@ impl<'o> Oracle<'o> {
         if because.is_some_and(|b| !inputs.contains(&b.0.as_str())) {
             return Vec::new();
         }
-        // Data of one input with the same set make the same of every choice, so one choice stands for all of them: millions of choices would not fit.
-        type Group<'a> = ((Set, bool), Vec<&'a Arrival>);
-        let mut choices: Vec<Vec<&Group<'_>>> = vec![Vec::new()];
-        let inputs: Vec<Vec<Group<'_>>> = inputs
-            .iter()
-            .map(|input| {
-                let mut groups: BTreeMap<(Set, bool), Vec<&Arrival>> = BTreeMap::new();
-                let here = arrivals.iter().filter(|(i, ..)| i == input).filter(|a| because.is_none_or(|b| b.0 != **input || *a == b));
-                here.for_each(|a| groups.entry((a.2.clone(), covered(&a.1))).or_default().push(a));
-                groups.into_iter().collect()
-            })
-            .collect();
-        for here in &inputs {
-            choices = choices.iter().flat_map(|c| here.iter().map(|group| c.iter().copied().chain([group]).collect())).collect();
-        }
+        // Data of one input with the same set make the same of every choice, and choices that come to the same so far go on the same: one stands for all of
+        // them, for millions would not fit.
+        let groups = |input: &&str| {
+            let mut groups: BTreeMap<(Set, bool), Vec<&Arrival>> = BTreeMap::new();
+            let here = arrivals.iter().filter(|(i, ..)| i == input).filter(|a| because.is_none_or(|b| b.0 != **input || *a == b));
+            here.for_each(|a| groups.entry((a.2.clone(), covered(&a.1))).or_default().push(a));
+            groups
+        };
+        let inputs: Vec<BTreeMap<(Set, bool), Vec<&Arrival>>> = inputs.iter().map(groups).collect();
         let mut data = Vec::new();
-        for parts in choices {
-            let any: Set = parts.iter().flat_map(|((s, _), _)| s.iter().cloned()).collect();
-            let kept = |n: &Name| !self.lexicon.assurances.contains(n) || parts.iter().all(|((s, _), _)| s.contains(n));
-            let set: Set = any.into_iter().filter(kept).collect();
-            let all_covered = parts.iter().all(|((_, covered), _)| *covered);
-            data.extend(parts.iter().flat_map(|(_, arrivals)| arrivals).map(|(_, d, _)| (d.under(form), set.clone(), all_covered)));
+        for (n, here) in inputs.iter().enumerate() {
+            for ((set, covered), arrivals) in here {
+                // What any part carries, what all carry, whether all are covered.
+                let mut sums: BTreeSet<(Set, Set, bool)> = [(set.clone(), set.clone(), *covered)].into();
+                for (_, others) in inputs.iter().enumerate().filter(|(m, _)| *m != n) {
+                    let with =
+                        |(any, all, covered): &(Set, Set, bool), (set, also): &(Set, bool)| (any | set, all & set, *covered && *also);
+                    sums = sums.iter().flat_map(|sum| others.keys().map(move |other| with(sum, other))).collect();
+                }
+                for (any, all, covered) in &sums {
+                    let kept = |n: &&Name| !self.lexicon.assurances.contains(*n) || all.contains(*n);
+                    let set: Set = any.iter().filter(kept).cloned().collect();
+                    data.extend(arrivals.iter().map(|(_, d, _)| (d.under(form), set.clone(), *covered)));
+                }
+            }
         }
         data
     }
